@@ -60,9 +60,12 @@ pytest *options:
 coverage *options:
     {{ run }} pytest {{ processes }} --cov --cov-report=term "$@"
 
-# formatter, linter, import layers, and words that are hard to read
+# formatter, linter, import layers, words that are hard to read, and subjects of your commits
 [group('check')]
-lint:
+lint: _code
+    {{ run }} python tools/words.py --subjects
+
+_code:
     {{ run }} ruff format --check
     {{ run }} ruff check
     {{ run }} lint-imports
@@ -119,9 +122,10 @@ test-postgres15 *options:
 
 # all that a new domain can break, and its own tests: `just check-domain bookmarks`; a minute of processor time
 [group('check')]
-check-domain name: lint
+check-domain name: _code
     API_DOMAIN="$1" {{ run }} pytest -n 0 "tests/domain/$1" tests/contract tests/architecture tests/test_migrations.py \
         -k "not three_servers and not those_that_need_it"
+    {{ run }} app docs export --check
 
 # tests that once failed on Python's own SQLite, and one of each domain that makes much of its database
 [group('check')]

@@ -210,7 +210,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def pool_sizes(self) -> PoolSizes:
-        return PoolSizes.of(self.workers, self.database_pool_size)
+        return PoolSizes.of(self.workers + (self.jobs_worker == "external"), self.database_pool_size)
 
     @property
     def can_listen(self) -> bool:

@@ -51,12 +51,12 @@ def read_settings(
     lines = [*wrong.values()]
     try:
         settings = Settings(**values.pop(Settings), sections={kind: kind(**values[kind]) for kind in values})
+        if not lines:
+            return settings, origins
     except ConfigurationError as exc:
         lines += [each for each in exc.faults if wrong.keys().isdisjoint(_NAME.findall(each))]
-    if lines:
-        lines = [each + set_in(origins.get(each.partition(":")[0], "default")) for each in lines]
-        raise ConfigurationError(*sorted({*lines, *misspelt_names(kinds, environ, env_file)}))
-    return settings, origins
+    lines = [each + set_in(origins.get(each.partition(":")[0], "default")) for each in lines]
+    raise ConfigurationError(*sorted({*lines, *misspelt_names(kinds, environ, env_file)}))
 
 
 def misspelt_names(

@@ -1,4 +1,14 @@
-"""${message}"""
+<%!
+import re
+
+
+def quoted(message):
+    return message.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def without_remarks(code):
+    return re.sub(r"^ *# ###.*\n?", "", code, flags=re.MULTILINE).strip()
+%>"""${quoted(message)}"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,8 +20,8 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    ${upgrades if upgrades else "pass"}
+    ${without_remarks(upgrades) if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}
+    ${without_remarks(downgrades) if downgrades else "pass"}

@@ -22,6 +22,8 @@ from tests.support.people import People, Person
 
 gc.disable()  # until everything is imported and collected, which leaves little to free
 
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)  # commands in messages begin with `uv run` where that runs
+
 pytest_plugins = ["tests.support.fixtures"]
 
 # What takes how long is for benchmarks to say: the machine may have other work.

@@ -52,7 +52,17 @@ def generate_typescript() -> None:
 
 def generate_python() -> None:
     package = PYTHON / "lodestar_client/generated"
-    options = ["--config", "generator.yaml", "--meta", "none", "--overwrite", "--output-path", str(package)]
+    options = [
+        "--config",
+        "generator.yaml",
+        "--custom-template-path",
+        "templates",
+        "--meta",
+        "none",
+        "--overwrite",
+        "--output-path",
+        str(package),
+    ]
     run("openapi-python-client", "generate", "--path", str(DOCUMENT), *options, folder=PYTHON)
     (package / "idempotent.py").write_text(f'"""{HEADER}"""\n\nIDEMPOTENT = {json.dumps(idempotent(), indent=4)}\n')
 

@@ -1,7 +1,7 @@
 """Refuses words that make this project hard to read for people who learnt English late.
 
-Reads code, documents and the subjects of the commits that are not on the main line yet. Prints each place with better
-words and ends with status 1. `python tools/words.py PATH ...` reads only these files and folders.
+Prints each place in code and documents with better words and ends with status 1. `python tools/words.py PATH ...` reads
+only these files and folders; `--subjects` reads the subjects of the commits that are in no other branch yet.
 """
 
 import re
@@ -59,11 +59,13 @@ def files_in(places: list[Path]) -> Iterator[Path]:
 
 
 def own_subjects() -> list[tuple[str, str]]:
-    """Abbreviated hash and subject of the commits since the main line; none on it, or where it is unknown."""
+    """Abbreviated hash and subject of the commits since the main line that no remote has, such as what was merged from
+    the kit; none on the main line, or where it is unknown.
+    """
     for main in ("origin/main", "main"):
         # Without a common commit, as in a shallow clone, what is listed would not be this branch's own.
         if _git("merge-base", main, "HEAD"):
-            lines = _git("log", "--no-merges", "--format=%h %s", f"{main}..HEAD").splitlines()
+            lines = _git("log", "--no-merges", "--format=%h %s", "HEAD", "--not", main, "--remotes").splitlines()
             return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]
     return []
 
@@ -82,17 +84,26 @@ def problems(places: list[Path]) -> Iterator[str]:
         name = path.resolve().relative_to(ROOT).as_posix()
         for line, word in findings_in(path.read_text(encoding="utf-8"), name):
             yield f"{name}:{line}: '{word}': better: {BETTER[word]}"
+
+
+def problems_of_subjects() -> Iterator[str]:
+    """A line for each commit to reword, and how."""
     for commit, subject in own_subjects():
+        way = f"reword it by `git commit --amend`, or `git rebase -i {commit}^` where others follow"
         for _, word in findings_in(subject, "commit"):
-            yield f"commit {commit}: '{word}': better: {BETTER[word]}"
+            yield f"commit {commit}: '{word}': better: {BETTER[word]}; {way}"
         if len(subject) > MAX_SUBJECT or not SUBJECT.fullmatch(subject):
-            yield f"commit {commit}: a subject is 'scope: imperative' of at most {MAX_SUBJECT} characters: {subject}"
+            rule = f"a subject is 'scope: imperative' of at most {MAX_SUBJECT} characters"
+            yield f"commit {commit}: {rule}; {way}: {subject}"
 
 
 def main() -> None:
-    """Reads the given places, or the whole project."""
-    given = [Path(each) for each in sys.argv[1:]]
-    found = list(problems(given or [path for pattern in READ for path in sorted(ROOT.glob(pattern))]))
+    """Reads the given places, or the whole project, or subjects."""
+    if sys.argv[1:] == ["--subjects"]:
+        found = list(problems_of_subjects())
+    else:
+        given = [Path(each) for each in sys.argv[1:]]
+        found = list(problems(given or [path for pattern in READ for path in sorted(ROOT.glob(pattern))]))
     print(*found, sep="\n", end="\n" if found else "")
     sys.exit(bool(found))
 

@@ -11,6 +11,7 @@ from app.asgi import load_settings
 from app.core import MIGRATIONS, Core
 from app.domain.audit.settings import AuditSettings
 from app.lib.audit.verify import verify as verify_audit_log
+from app.lib.cli.called import as_called
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
 from app.lib.cli.options import json_option, write_json
 from app.lib.cli.running import database_errors, run
@@ -61,7 +62,7 @@ def restore(file: Path) -> None:
     with database_errors(url, settings.migration_setting):
         if not url.is_sqlite:
             asyncio.run(migrations.read(go_on_after_restored_events))
-        click.echo(f"The database is at {asyncio.run(migrations.current())}. Now run 'app db verify'.")
+        click.echo(as_called(f"The database is at {asyncio.run(migrations.current())}. Now run 'app db verify'."))
 
 
 @click.command()

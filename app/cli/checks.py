@@ -1,18 +1,23 @@
 """What ``app check`` looks at, one function each."""
 
+import asyncio
+import os
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from app.cli.configuration import most_connections
+from app.cli.configuration import check_connections
 from app.config import Settings
 from app.core import Core
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.accounts.settings import AccountSettings
+from app.domain.system.settings import SystemSettings
 from app.lib.addresses import is_loopback, parse_network
 from app.lib.cli.errors import CommandFailed
 from app.lib.cli.running import database_errors, state_of
@@ -22,12 +27,17 @@ from app.lib.db.engine import ServerRow
 from app.lib.db.migrations import SchemaState
 from app.lib.mail.smtp import SMTPTransport
 from app.lib.mail.transports import NoTransport, NotSent
+from app.lib.names import Names
+from app.lib.observability.tracing import endpoint
 from app.lib.security.secret_key import weaknesses
+from app.lib.serving.addresses import AddressUnavailable, claim
+from app.lib.settings import WEB_SCHEMES
 
 _OLDEST_POSTGRESQL = 15
 _FIRST_YEAR, _LAST_YEAR = 2026, 2100
 _CLOCKS_DIFFER, _CLOCKS_ARE_WRONG = timedelta(seconds=2), timedelta(minutes=1)
 _WIDEST_PROXIES = {4: 8, 6: 16}
+_REPORT_SECONDS = 3
 _LITTLE_SPACE, _NO_SPACE = 2_000_000_000, 200_000_000
 
 
@@ -42,9 +52,10 @@ class Finding(msgspec.Struct, frozen=True):
 
 async def look(core: Core) -> AsyncIterator[Finding]:
     """Everything, in an order in which the first failure explains later ones."""
-    for each in (*_secret(core.settings), *_proxies(core.settings), *_disk(core.settings)):
+    settings = core.settings
+    for each in (*_secret(settings), _address(settings), *_proxies(settings), *_disk(settings)):
         yield each
-    if core.settings.database.is_sqlite:
+    if settings.database.is_sqlite:
         yield _sqlite()
     async for each in _database(core):
         yield each
@@ -52,6 +63,12 @@ async def look(core: Core) -> AsyncIterator[Finding]:
         is_there = await core.redis.check()
         yield Finding("redis", "ok" if is_there else "advice", "REDIS_URL", None if is_there else "It does not answer.")
     yield await _mail(core)
+    dsn = core.services.get(SystemSettings).sentry_dsn
+    if dsn is not None:
+        yield await _service("error reports", "SENTRY_DSN", dsn.reveal())
+    if traces := endpoint():
+        certificate = os.environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE")
+        yield await _service("traces", "OTEL_EXPORTER_OTLP_ENDPOINT", traces, certificate)
 
 
 def _secret(settings: Settings) -> Iterator[Finding]:
@@ -62,6 +79,18 @@ def _secret(settings: Settings) -> Iterator[Finding]:
         yield Finding("secret", "advice", weak, "Make one by 'app keys generate'.")
         return
     yield Finding("secret", "ok", "SECRET_KEY")
+
+
+def _address(settings: Settings) -> Finding:
+    found = f"HOST={settings.host}, PORT={settings.port}"
+    try:
+        for each in claim(settings.host, settings.port, 1):
+            each.close()
+    except AddressUnavailable as exc:
+        if exc.is_taken:
+            return Finding("address", "advice", found, f"{exc}: good if that is the service.")
+        return Finding("address", "failed", found, f"{exc}: set HOST and PORT to what this machine allows.")
+    return Finding("address", "ok", found)
 
 
 def _proxies(settings: Settings) -> Iterator[Finding]:
@@ -117,10 +146,9 @@ async def _database(core: Core) -> AsyncIterator[Finding]:
         yield _migrations(state, core.migrations.head)
         if state.is_usable and (hint := await missing_default_role(core)):
             yield Finding("default role", "advice", "DEFAULT_ROLE", hint)
-        if allowed := await core.database.max_connections():
-            most = most_connections(core.settings)
-            hint = None if most < allowed else "Set DATABASE_POOL_SIZE lower, or WORKERS."
-            yield Finding("connections", "advice" if hint else "ok", f"up to {most} of {allowed}", hint)
+        if connections := await check_connections(core):
+            found, hint = connections
+            yield Finding("connections", "advice" if hint else "ok", found, hint)
     yield _clock(server)
 
 
@@ -177,5 +205,42 @@ async def _mail(core: Core) -> Finding:
     try:
         await transport.check()
     except NotSent as exc:
-        return Finding("mail", "advice", found, f"{exc.reason}: mails wait until that works.")
+        return Finding("mail", "advice", found, f"{exc.reason}; mails wait until that works.")
     return Finding("mail", "ok", found)
+
+
+async def _service(name: str, setting: str, url: str, certificate: str | None = None) -> Finding:
+    """One that the service reports to and runs without: whether it resolves, connects and answers."""
+    parts = urlsplit(url)
+    found = f"{setting}: {parts.scheme}://{parts.hostname}"
+    try:
+        async with asyncio.timeout(_REPORT_SECONDS):
+            await _knock(parts, certificate)
+    except TimeoutError:
+        fault = f"does not answer within {_REPORT_SECONDS} s"
+    except ssl.SSLCertVerificationError as exc:
+        fault = f"has a certificate that is refused: {exc.verify_message}"
+    except (OSError, ValueError) as exc:
+        number = exc.errno if isinstance(exc, OSError) else None
+        fault = f"cannot be used: {os.strerror(number) if number and number > 0 else exc}"
+    else:
+        return Finding(name, "ok", found)
+    return Finding(name, "advice", found, f"It {fault}. The service runs, and its {name} are lost: check {setting}.")
+
+
+async def _knock(parts: SplitResult, certificate: str | None) -> None:
+    """Raises ``OSError`` or ``ValueError`` when no server of HTTP is there."""
+    is_https = parts.scheme == "https"
+    if parts.scheme not in WEB_SCHEMES or not parts.hostname:
+        raise ValueError("this is no web address")
+    port = parts.port or (443 if is_https else 80)
+    addresses = await Names()(parts.hostname, port)
+    tls = ssl.create_default_context(cafile=certificate) if is_https else None
+    name = parts.hostname if is_https else None
+    reader, writer = await asyncio.open_connection(addresses[0], port, ssl=tls, server_hostname=name)
+    try:
+        writer.write(f"GET / HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\nConnection: close\r\n\r\n".encode())
+        if not (await reader.read(5)).startswith(b"HTTP/"):
+            raise ValueError("no server of HTTP answers there")
+    finally:
+        writer.close()

@@ -7,6 +7,7 @@ import msgspec
 
 from app.asgi import DOMAINS, load_settings
 from app.config import Settings
+from app.core import Core
 from app.environment import misspelt_names
 from app.lib.cli.options import json_option, write_json, write_table
 from app.lib.db.url import DatabaseURL
@@ -44,9 +45,7 @@ def show(*, as_json: bool) -> None:
     else:
         write_table(("NAME", "VALUE", "ORIGIN"), [(s["name"], as_text(s["value"]), s["origin"]) for s in shown])
         if not settings.database.is_sqlite:
-            click.echo(
-                f"\n{settings.workers} worker(s) open up to {most_connections(settings)} PostgreSQL connections."
-            )
+            click.echo(f"\n{connections_in_words(settings)}")
     for remark in misspelt_names(setting_kinds()):
         click.echo(f"{remark}.", err=True)
 
@@ -63,8 +62,27 @@ def setting_kinds() -> list[type[msgspec.Struct]]:
 
 
 def most_connections(settings: Settings) -> int:
-    """PostgreSQL connections that all workers together open at most."""
-    return settings.workers * settings.pool_sizes.total
+    """PostgreSQL connections that all workers together open at most, and an `app worker` where jobs run apart."""
+    return settings.pool_sizes.processes * settings.pool_sizes.total
+
+
+def connections_in_words(settings: Settings) -> str:
+    """What the processes of these settings open."""
+    apart = " and an `app worker`" if settings.pool_sizes.processes > settings.workers else ""
+    sentence = f"{settings.workers} worker(s){apart} open up to {most_connections(settings)} PostgreSQL connections."
+    return f"{sentence} Each further `app worker`: {settings.pool_sizes.total}." if apart else sentence
+
+
+async def check_connections(core: Core) -> tuple[str, str | None] | None:
+    """What PostgreSQL has for these processes and further ones, and what to do where that is too little."""
+    allowed = await core.database.max_connections()
+    if allowed is None:
+        return None
+    most, each = most_connections(core.settings), core.settings.pool_sizes.total
+    if most > allowed:
+        hint = "Set DATABASE_POOL_SIZE lower, or WORKERS, or the server's max_connections higher."
+        return f"up to {most} of {allowed}", hint
+    return f"up to {most} of {allowed}; {(allowed - most) // each} more `app worker` of up to {each} fit", None
 
 
 def example_file() -> str:

@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from contextlib import redirect_stdout
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -12,13 +13,17 @@ from alembic.util import CommandError
 
 from app.asgi import load_settings
 from app.cli.backup import backup, restore, verify
+from app.cli.scaffold.formatting import require_ruff, tidy
 from app.core import MIGRATIONS
+from app.lib.cli.called import say
 from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
-from app.lib.cli.options import json_option, write_json
+from app.lib.cli.options import confirm, json_option, write_json, yes_option
 from app.lib.cli.running import database_errors, require_usable
 from app.lib.db.migrations import Migrations, SchemaState
 
 T = TypeVar("T")
+
+ROOT = Path(__file__).parents[2]
 
 
 @click.group()
@@ -47,7 +52,7 @@ def upgrade(revision: str, wait: int) -> None:
     if revision == "head" and state is not SchemaState.BEHIND:
         require_usable(state)
         if state is SchemaState.NEWER:
-            click.echo(f"{state.value} Nothing was migrated.", err=True)
+            say(f"{state.value} Nothing was migrated. {_way_out(migrations)}".strip())
             return
     _run(migrations, migrations.upgrade(revision))
     click.echo(f"The database is at {_run(migrations, migrations.current())}.")
@@ -61,29 +66,61 @@ def downgrade(revision: str, *, yes: bool) -> None:
     if load_settings()[0].is_production and not yes:
         raise CommandFailed("A downgrade drops data.", "Repeat with --yes to do it in production.")
     migrations = _migrations()
+    if hint := _way_out(migrations):
+        raise MissingOrTaken(_unknown_here(migrations), hint)
     _run(migrations, migrations.downgrade(revision))
     click.echo(f"The database is at {_run(migrations, migrations.current()) or 'base'}.")
+
+
+@database.command()
+@yes_option
+def reset(*, yes: bool) -> None:
+    """Delete all that is in the development database, and migrate up. Stop the service before.
+
+    Production refuses it.
+    """
+    settings = load_settings()[0]
+    if settings.is_production:
+        raise CommandFailed("A reset deletes all data, which production refuses.")
+    migrations = _migrations()
+    if not yes:
+        confirm(f"Delete all data of {migrations.url.masked}?")
+    _run(migrations, migrations.reset())
+    _run(migrations, migrations.upgrade())
+    click.echo(f"The database is at {_run(migrations, migrations.current())}.")
+    say("It is empty: 'app seed' fills it with demo data.")
 
 
 @database.command()
 @click.option("--message", "-m", required=True, help="What it does, in a few words.")
 def revision(message: str) -> None:
     """Write a new migration from the difference between models and database. Read it before you commit it."""
+    if not any(each.isprintable() and not each.isspace() for each in message):
+        raise click.BadParameter("say in a few words what it does.", param_hint="'--message'")
+    require_ruff()
     migrations = _migrations()
     if (state := _run(migrations, migrations.state())) is not SchemaState.CURRENT:
-        raise CommandFailed(state.value)
+        hint = _way_out(migrations)
+        raise CommandFailed(_unknown_here(migrations) if hint else state.value, hint)
     if not _run(migrations, migrations.differences()):
         click.echo("Models and database have no difference, so the migration does nothing yet.", err=True)
     with redirect_stdout(StringIO()):  # alembic describes what it does; only the path is of use
-        path = _run(migrations, migrations.generate(message))
+        path, warnings = _run(migrations, migrations.generate(message))
+    tidy(ROOT, [path])
+    for each in warnings:
+        click.echo(each, err=True)
     click.echo(path)
 
 
 @database.command()
 def merge() -> None:
     """Write a migration that follows the newest ones of two branches, which were written apart."""
-    with redirect_stdout(StringIO()):
-        path = _migrations().merge()
+    require_ruff()
+    migrations = _migrations()
+    with redirect_stdout(StringIO()), _errors(migrations):
+        path = migrations.merge()
+    if path is not None:
+        tidy(ROOT, [path])
     click.echo(path or "There is one newest migration, so there is nothing to merge.", err=path is None)
 
 
@@ -112,10 +149,12 @@ def check(*, as_json: bool) -> None:
     else:
         click.echo("".join(f"{each}\n" for each in differences), nl=False)
     if state is not SchemaState.CURRENT:
-        raise CommandFailed(f"The database is at {applied or 'base'}, head is {head}.", state.value)
+        hint = f"{state.value} {_way_out(migrations)}".strip()
+        raise CommandFailed(f"The database is at {applied or 'base'}, head is {head}.", hint)
     if differences:
         raise CommandFailed(
-            f"Models and database differ ({len(differences)}).", "Run 'app db revision' and read what it writes."
+            f"Models and database differ ({len(differences)}).",
+            "Run 'app db revision -m \"what it is for\"' and read what it writes.",
         )
     if not as_json:
         click.echo(f"The database is at {head} and has what the models have.")
@@ -123,6 +162,23 @@ def check(*, as_json: bool) -> None:
 
 def _migrations() -> Migrations:
     return Migrations(load_settings()[0].migration_database, MIGRATIONS)
+
+
+def _unknown_here(migrations: Migrations) -> str:
+    unknown = ", ".join(_run(migrations, migrations.unknown()))
+    return f"The database is at {unknown}, which is not in migrations/versions here: of another branch, or newer."
+
+
+def _way_out(migrations: Migrations) -> str:
+    """Of a database that another branch has migrated; nothing when this checkout knows all its migrations."""
+    if not _run(migrations, migrations.unknown()):
+        return ""
+    if load_settings()[0].is_production:
+        return "The release that has it can downgrade: 'app db current' shows the head of this one."
+    return (
+        "Switch to the branch that has it and run 'app db downgrade -1' there for each of its migrations, "
+        "or delete all data and start again: 'app db reset'."
+    )
 
 
 def _state_within(seconds: int, migrations: Migrations) -> SchemaState:
@@ -145,9 +201,15 @@ def _applied(migrations: Migrations) -> str | None:
 
 
 def _run(migrations: Migrations, work: Coroutine[Any, Any, T]) -> T:
+    with _errors(migrations):
+        return asyncio.run(work)
+
+
+@contextmanager
+def _errors(migrations: Migrations) -> Generator[None]:
     with database_errors(migrations.url, load_settings()[0].migration_setting):
         try:
-            return asyncio.run(work)
+            yield
         except CommandError as exc:
             text = str(exc).rstrip(".") + "."
             if "locate revision" in text or "No such revision" in text:

@@ -154,7 +154,8 @@ def _commands(command: click.Command, context: click.Context) -> Iterator[str]:
     text = inspect.cleandoc(command.help or "").replace("\b\n", "")
     yield from (f"## {context.command_path}", "", f"`{usage}`", "", text, "")
     records = [each.get_help_record(context) for each in command.params if isinstance(each, click.Option)]
-    if options := [f"- `{record[0]}`: {record[1]}" for record in records if record]:
+    escaped = r"]\("  # else it would be a link
+    if options := [f"- `{record[0]}`: {record[1].replace('](', escaped)}" for record in records if record]:
         yield from (*options, "")
     if command.epilog:
         yield from ("```text", inspect.cleandoc(command.epilog).replace("\b\n", ""), "```", "")

@@ -6,6 +6,7 @@ import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from app.lib.cli.called import say
 from app.lib.cli.errors import CommandFailed
 from app.lib.cli.running import run
 from app.lib.security.resealing import reseal_all
@@ -61,7 +62,7 @@ def generate(kind: str) -> None:
     else:
         key = Ed25519PrivateKey.generate()
         click.echo(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), nl=False)
-    click.echo(_HINTS[kind], err=True)
+    say(_HINTS[kind])
 
 
 @keys.command()

@@ -116,7 +116,7 @@ def _banner(core: Core, services: dict[str, dict[str, Any]]) -> str:
         "async with unit() as u: is a transaction, for services such as user_service(u); lists take page()",
     ]
     width = max(map(len, services)) + 4
-    for name, each in services.items():
+    for name, each in ((name, each) for name, each in services.items() if each):
         names = ", ".join(key if not inspect.isfunction(value) else f"{key}(u)" for key, value in sorted(each.items()))
         lines.append(
             textwrap.fill(names, _WIDTH, initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)

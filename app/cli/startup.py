@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +12,13 @@ import structlog
 
 from app.asgi import DOMAINS, create_app, load_settings
 from app.cli.checks import missing_default_role, missing_mail
-from app.cli.configuration import most_connections, setting_kinds
+from app.cli.configuration import check_connections, connections_in_words, most_connections, setting_kinds
 from app.config import Settings
 from app.core import API, Core
 from app.domain.accounts.services.queries import AccountQueries
 from app.domain.system.settings import SystemSettings
 from app.environment import misspelt_names, with_secret_key
+from app.lib.cli.called import as_called, say
 from app.lib.cli.errors import DatabaseUnusable
 from app.lib.cli.running import database_errors, require_usable, state_of
 from app.lib.db import sqlite
@@ -67,13 +68,24 @@ async def _prepare(settings: Settings) -> list[str]:
             if await core.migrations.state() is SchemaState.BEHIND:
                 await core.migrations.upgrade()
                 log.info("database.migrated", to=core.migrations.head)
-    hints = [
-        *(f"{each}." for each in misspelt_names(setting_kinds())),
-        *(hint for hint in [missing_mail(core)] if hint),
-    ]
+    async with core.running():
+        return await hints_of(core, _advise)
+
+
+async def hints_of(core: Core, advise: Callable[[Core], Awaitable[list[str]]] | None = None) -> list[str]:
+    """What the operator of a process that starts should know; ``advise`` says more where the database can be used.
+    Raises ``CommandFailed`` for a schema that this release does not work with.
+    """
+    hints = [*(f"{each}." for each in misspelt_names(setting_kinds())), *filter(None, [missing_mail(core)])]
     try:
-        with database_errors(settings.database):
-            return hints + await _advise(core)
+        with database_errors(core.settings.database):
+            state = await state_of(core.migrations, core.database.reader)
+            if state is SchemaState.BEHIND:
+                return [*hints, state.value]
+            require_usable(state)
+            found, advice = await check_connections(core) or ("", None)
+            hints += filter(None, [state.value, advice and f"PostgreSQL connections: {found}. {advice}"])
+            return hints + (await advise(core) if advise else [])
     except DatabaseUnusable as exc:
         # Readiness says so, too; the database may well come up later.
         log.warning("database.unavailable", error=str(exc))
@@ -81,28 +93,12 @@ async def _prepare(settings: Settings) -> list[str]:
 
 
 async def _advise(core: Core) -> list[str]:
-    async with core.running():
-        state = await state_of(core.migrations, core.database.reader)
-        if state is SchemaState.BEHIND:
-            return [state.value]
-        require_usable(state)
-        hints = [
-            *filter(None, [state.value]),
-            *await _advise_on_connections(core),
-            *filter(None, [await missing_default_role(core)]),
-        ]
-        accounts = core.services.build(AccountQueries)
-        active = {"is_superuser": True, "is_active": True}
-        if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:
-            return hints
-        return [*hints, "There is no superuser yet: uv run app users create-superuser --email you@example.com"]
-
-
-async def _advise_on_connections(core: Core) -> list[str]:
-    most, allowed = most_connections(core.settings), await core.database.max_connections()
-    if allowed is None or most < allowed:
-        return []
-    return [f"The workers may open {most} connections, and PostgreSQL allows {allowed}: set DATABASE_POOL_SIZE lower."]
+    hints = [*filter(None, [await missing_default_role(core)])]
+    accounts = core.services.build(AccountQueries)
+    active = {"is_superuser": True, "is_active": True}
+    if (await accounts.list_users(PageRequest(page_size=1, include_total=False), None, active)).items:
+        return hints
+    return [*hints, "There is no superuser yet: 'app users create-superuser --email you@example.com' makes one."]
 
 
 def _announce(settings: Settings, lines: list[str]) -> None:
@@ -116,14 +112,14 @@ def _announce(settings: Settings, lines: list[str]) -> None:
         sums = {} if settings.database.is_sqlite else {"database_connections": most_connections(settings)}
         log.info("serving", workers=settings.workers, **sums, **urls)
         for line in lines:
-            log.warning(line)
+            log.warning(as_called(line))
         return
     if not settings.database.is_sqlite:
-        lines = [f"{settings.workers} worker(s) open up to {most_connections(settings)} connections.", *lines]
+        lines = [connections_in_words(settings), *lines]
     width = max(len(name) for name in urls)
     names = {"api": "API", "docs": "Docs", "health": "Health", "mail": "Mail"}
     for name in sorted(urls):
         click.echo(f"{names[name]:<{width}}  {urls[name]}", err=True)
     for line in lines:
-        click.echo(line, err=True)
+        say(line)
     click.echo("Press Ctrl-C to stop.", err=True)

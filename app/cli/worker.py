@@ -3,21 +3,20 @@
 import asyncio
 import signal
 import sys
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
 
 import click
 import structlog
 
 from app.asgi import app_of, router_of
 from app.cli.process import make_core
+from app.cli.startup import hints_of
 from app.core import Core
 from app.domain.system import PROBES
 from app.domain.system.readiness import Readiness
+from app.lib.cli.called import as_called
 from app.lib.cli.errors import AddressUnusable
-from app.lib.cli.running import require_usable, state_of
-from app.lib.db.faults import DATABASE_ERRORS
-from app.lib.db.migrations import SchemaState
-from app.lib.errors import Unavailable
 from app.lib.observability.logging import configure_logging
 from app.lib.serving.addresses import AddressUnavailable, claim
 from app.lib.serving.embedded import listening
@@ -42,17 +41,23 @@ def worker(concurrency: int | None, probe_port: int | None, probe_host: str) -> 
     core = make_core()
     configure_logging(core.settings.effective_log_level, core.settings.log_format)
     probes: AbstractAsyncContextManager[None] = nullcontext()
+    about: dict[str, Any] = (
+        {} if core.settings.database.is_sqlite else {"database_connections": core.settings.pool_sizes.total}
+    )
     if probe_port is not None:
+        about["ready"] = f"http://{f'[{probe_host}]' if ':' in probe_host else probe_host}:{probe_port}/health/ready"
         try:
             [place] = claim(probe_host, probe_port, 1)
         except AddressUnavailable as exc:
             raise AddressUnusable(f"{exc}.", "Choose another with --probe-port or --probe-host.") from exc
         probes = listening(app_of(core, [router_of(core, "/", PROBES)]), place)
-    if asyncio.run(_work(core, concurrency, probes)):
+    if asyncio.run(_work(core, concurrency, probes, about)):
         start_again()
 
 
-async def _work(core: Core, concurrency: int | None, probes: AbstractAsyncContextManager[None]) -> bool:
+async def _work(
+    core: Core, concurrency: int | None, probes: AbstractAsyncContextManager[None], about: dict[str, Any]
+) -> bool:
     """Returns whether it should start again."""
     signals, is_in_terminal = asyncio.Queue[signal.Signals](), has_terminal()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -61,13 +66,12 @@ async def _work(core: Core, concurrency: int | None, probes: AbstractAsyncContex
     readiness = core.services.get(Readiness)
     readiness.require("jobs", lambda: "The worker does not run yet.")
     async with core.running(), probes:
-        with suppress(*DATABASE_ERRORS, OSError, Unavailable):  # it may well come up later
-            state = await state_of(core.migrations, core.database.reader)
-            if state is not SchemaState.BEHIND:
-                require_usable(state)
+        hints = await hints_of(core)
         async with core.working(concurrency) as works:
             readiness.require("jobs", works.fault)
-            log.info("working", jobs=len(core.jobs), worker=works.name)
+            log.info("working", jobs=len(core.jobs), worker=works.name, concurrency=works.concurrency, **about)
+            for hint in hints:
+                log.warning(as_called(hint))
             is_replaced = False
             while not is_replaced and await signals.get() == signal.SIGHUP and not is_in_terminal:
                 is_replaced = await _new_version_works()

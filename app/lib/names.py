@@ -36,5 +36,5 @@ class Names:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 found = await self._resolver.getaddrinfo(host, port=port, type=socket.SOCK_STREAM)
         except DNSError as exc:
-            raise OSError(f"{host}: {exc}") from exc
+            raise OSError(f"{host}: {exc.args[-1]}") from exc
         return list(dict.fromkeys(node.addr[0].decode() for node in found.nodes))

@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("endpoint_id", "event_id", name=op.f("uq_webhook_deliveries_endpoint_id_event_id")),
     )
     op.create_index(op.f("ix_webhook_deliveries_created_at"), "webhook_deliveries", ["created_at"])
+    op.create_index(op.f("ix_webhook_deliveries_resource_id"), "webhook_deliveries", ["resource_id"])
     for name, columns, status in (
         ("pending", ["next_attempt_at"], "pending"),
         ("backlog", ["endpoint_id", "resource_id"], "pending"),

@@ -68,7 +68,8 @@ REMOVABLE = [name for name in NAMES if name not in {"accounts", "auth", "system"
 
 def test_the_kit_and_the_core_name_no_domain() -> None:
     files = [*(APP / "lib").rglob("*.py"), APP / "core.py", APP / "config.py"]
-    assert [path for path in files if "app.domain" in path.read_text()] == []
+    named = [path for path in files if "app.domain" in path.read_text()]
+    assert not named, f"they know no domain: give them what they need by build.py of the domain: {named}"
 
 
 def test_the_app_imports_one_name_of_each_domain() -> None:
@@ -90,7 +91,8 @@ def test_a_domain_exports_one_value(name: str) -> None:
     assert exported.name == name
     assert exported in DOMAINS, f"add {name} to DOMAINS in app/asgi.py, after those that it imports"
     kinds = (ast.Import, ast.ImportFrom, ast.Expr, ast.Assign, ast.AnnAssign)
-    assert [node for node in statements if not isinstance(node, kinds)] == []
+    code = [f"app/domain/{name}/__init__.py:{node.lineno}" for node in statements if not isinstance(node, kinds)]
+    assert not code, f"imports and the value alone stand there; the rest belongs in a module: {code}"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -99,9 +101,10 @@ def test_a_domain_uses_the_names_of_rooms(name: str) -> None:
     rooms = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
 
     own = rooms - ROOMS - OWN_ROOMS.get(name, set()) - {"__init__"}
-    assert not own, f"name {own} of {name} as in ROOMS of this file, or add it to OWN_ROOMS"
+    here = "tests/architecture/test_domains.py"
+    assert not own, f"app/domain/{name}: call {own} as in ROOMS of {here}, or add it to OWN_ROOMS there"
     gerunds = {path.stem for path in folder.rglob("*ing.py")} - {"caching"}
-    assert gerunds == set(), "name files after the verb or the noun of the business"
+    assert not gerunds, f"app/domain/{name}: call {gerunds} by the verb or the noun of the business, as cancel.py"
 
 
 @pytest.mark.parametrize("name", REMOVABLE)

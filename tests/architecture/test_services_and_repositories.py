@@ -48,6 +48,8 @@ def public_names(cls: type[Any]) -> set[str]:
 def test_no_class_inherits_what_advanced_alchemy_offers() -> None:
     assert len(classes()) > 300
     inheriting = {each for each in classes() if any(base.__module__.startswith(ALCHEMY) for base in each.__mro__)}
+    others = inheriting - BEHIND_THE_BASE
+    assert not others, f"inherit from EntityRepository of app.lib.db.repositories instead (record 20): {others}"
     assert inheriting == BEHIND_THE_BASE
 
 
@@ -63,7 +65,7 @@ def test_public_methods_of_a_service_are_written_in_its_own_domain() -> None:
         domain = ".".join(service.__module__.split(".")[:3])
         foreign = [base for base in service.__mro__[1:-1] if not base.__module__.startswith(f"{domain}.services")]
         found += [f"{service.__module__}.{service.__name__}: {base.__name__}" for base in foreign if public_names(base)]
-    assert found == []
+    assert not found, f"write the methods in the service itself, or hold the other object in an attribute: {found}"
 
 
 def test_services_keep_their_repositories_to_themselves() -> None:
@@ -75,7 +77,7 @@ def test_services_keep_their_repositories_to_themselves() -> None:
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
                 kind = ast.unparse(node.annotation)
                 if kind.endswith("Repository") and node.target.id[0] != "_":
-                    found.append(at(path, node.lineno, f"{node.target.id}: {kind}"))
+                    found.append(at(path, node.lineno, f"call it _{node.target.id}: {kind}"))
             if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
                 continue
             made = node.value.func
@@ -95,5 +97,5 @@ def test_only_repositories_use_the_session_of_a_unit() -> None:
             if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Attribute):
                 continue
             if node.attr in used and node.value.attr == "session":
-                found.append(at(path, node.lineno, f"session.{node.attr}"))
+                found.append(at(path, node.lineno, f"session.{node.attr}: a repository does that"))
     assert not found, "\n".join(found)

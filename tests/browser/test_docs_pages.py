@@ -26,6 +26,9 @@ async def keep_picture(page: Page) -> None:
 async def test_scalar_signs_in_and_calls(service: Service, page: Page, traffic: Traffic) -> None:
     await page.goto(f"{service.base_url}/docs")
     await page.locator("td", has_text="Username").locator("[contenteditable]").fill(service.email)
+    await expect(page.locator("td", has_text="Client ID")).to_be_hidden()
+    shown = [await each.inner_text() for each in await page.locator("table:has-text('Username') td:visible").all()]
+    assert [label.partition(":")[0].strip() for label in shown[1:]] == ["Username", "Password"]
     await keep_picture(page)
     await page.get_by_role("textbox", name="Password").fill(service.password)
     async with page.expect_response(lambda response: is_call_of(SIGN_IN, response)) as signed_in:
@@ -95,3 +98,5 @@ async def test_scalar_shows_our_code_samples(service: Service, page: Page) -> No
 
     for label in ("Python (httpx)", "JavaScript (fetch)"):
         await expect(page.get_by_role("option", name=label)).to_be_visible()
+    await expect(page.locator("code", has_text=f"{service.base_url}{PROTECTED}").first).to_be_attached()
+    assert "example.com/api" not in await page.content()

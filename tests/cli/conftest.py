@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import os
 import signal
@@ -9,10 +10,12 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 from msgspec import Struct
+from sqlalchemy import text
 
 from app.asgi import DOMAINS
 from app.cli import main
 from app.config import Settings
+from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.url import DatabaseURL
 from app.lib.settings import described_fields, variable_name
 
@@ -77,6 +80,18 @@ def at(own_url: DatabaseURL, cli: Cli) -> Cli:
         return cli(*arguments, stdin=stdin, **{"DATABASE_URL": text_of(own_url), **environ})
 
     return run
+
+
+def execute(url: DatabaseURL, statement: str) -> None:
+    async def work() -> None:
+        opened = Database(DatabaseOptions(url=url))
+        try:
+            async with opened.engine.begin() as connection:
+                await connection.execute(text(statement))
+        finally:
+            await opened.close()
+
+    asyncio.run(work())
 
 
 def text_of(url: DatabaseURL) -> str:

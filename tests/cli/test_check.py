@@ -1,6 +1,7 @@
 import asyncio
 import re
 import shutil
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from app.lib.db.engine import Database, ServerRow
 from app.lib.db.url import DatabaseURL
 from tests.cli.conftest import Cli, refusal
 from tests.support.mailserver import mail_server
+from tests.support.processes import free_port
+from tests.support.receivers import receiver
 
 
 def findings(text: str) -> dict[str, tuple[str, str | None]]:
@@ -23,9 +26,9 @@ def findings(text: str) -> dict[str, tuple[str, str | None]]:
 
 
 def test_a_migrated_database_is_good(at: Cli, own_url: DatabaseURL) -> None:
-    result = at("check", "--json")
+    result = at("check", "--json", PORT=str(free_port()))
 
-    names = {"settings", "secret", "proxies", "disk", "database", "migrations", "clock", "mail"}
+    names = {"settings", "secret", "address", "proxies", "disk", "database", "migrations", "clock", "mail"}
     names.add("sqlite" if own_url.is_sqlite else "connections")
     assert findings(result.stdout) == dict.fromkeys(names, ("ok", None))
     assert ("PostgreSQL 1" in result.stdout) is not own_url.is_sqlite
@@ -97,6 +100,7 @@ PRODUCTION = {
     "PUBLIC_URL": "https://lodestar.example",
     "TRUSTED_PROXIES": "127.0.0.1",
     "MAIL_FROM": "noreply@lodestar.example",
+    "PORT": str(free_port()),
 }
 
 
@@ -165,6 +169,40 @@ def test_proxies_that_are_everyone_or_no_one_are_named(cli: Cli, environ: dict[s
     assert findings(cli("check", "--json", **environ).stdout)["proxies"][0] == status
 
 
+def test_an_address_that_cannot_be_listened_on_is_named(cli: Cli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        taken = findings(cli("check", "--json", PORT=f"{port}").stdout)["address"]
+    absent = findings(cli("check", "--json", HOST="192.0.2.1", ENVIRONMENT="test").stdout)["address"]
+
+    assert taken == ("advice", f"127.0.0.1:{port} is in use by another process: good if that is the service.")
+    assert (absent[0], (absent[1] or "").partition(":")[2].startswith("8000 is not an address")) == ("failed", True)
+
+
+async def test_services_that_reports_go_to_are_knocked_at(cli: Cli) -> None:
+    async with receiver(tls=False) as server:
+        url = f"http://key@127.0.0.1:{server.port}"
+        environ = {"SENTRY_DSN": f"{url}/1", "OTEL_EXPORTER_OTLP_ENDPOINT": url}
+        good = findings((await asyncio.to_thread(cli, "check", "--json", **environ)).stdout)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        environ = {
+            "SENTRY_DSN": "https://hunter2@127.0.0.1:1/1",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
+        }
+        result = await asyncio.to_thread(cli, "check", "--json", **environ)
+    refused = await asyncio.to_thread(cli, "check", "--json", OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318")
+
+    assert good["error reports"] == good["traces"] == ("ok", None)
+    found = findings(result.stdout)
+    reason = "The service runs, and its error reports are lost: check SENTRY_DSN."
+    assert found["error reports"] == ("advice", f"It cannot be used: Connection refused. {reason}")
+    assert found["traces"][1] is not None
+    assert found["traces"][1].startswith("It does not answer within 3 s.")
+    assert "hunter2" not in result.output
+    assert findings(refused.stdout)["traces"][0] == "advice"
+
+
 class _Usage(NamedTuple):
     free: int
 
@@ -213,7 +251,10 @@ def test_more_connections_than_the_server_allows_are_named(at: Cli, own_url: Dat
     found = findings(at("check", "--json", WORKERS="100", DATABASE_POOL_SIZE="100").stdout)
 
     if not own_url.is_sqlite:
-        assert found["connections"] == ("advice", "Set DATABASE_POOL_SIZE lower, or WORKERS.")
+        hint = "Set DATABASE_POOL_SIZE lower, or WORKERS, or the server's max_connections higher."
+        assert found["connections"] == ("advice", hint)
+        fits = at("check", JOBS_WORKER="external", WORKERS="2", DATABASE_POOL_SIZE="4").stdout
+        assert re.search(r"up to 45 of \d+; \d+ more `app worker` of up to 15 fit", fits)
 
 
 async def test_a_mail_server_is_connected_to_and_signed_in_at(cli: Cli) -> None:

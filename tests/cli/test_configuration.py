@@ -65,6 +65,12 @@ def test_the_connections_of_all_workers_are_shown_as_a_sum(cli: Cli, environ: di
     on_postgresql = cli("config", "show", **environ, DATABASE_URL="postgresql://db.internal/lodestar").stdout
 
     assert f"{environ['WORKERS']} worker(s) open up to {most} PostgreSQL connections." in on_postgresql
+    environ |= {"JOBS_WORKER": "external", "DATABASE_POOL_SIZE": "4"}
+    apart = cli("config", "show", **environ, DATABASE_URL="postgresql://db.internal/lodestar").stdout
+    said = (
+        f"{environ['WORKERS']} worker(s) and an `app worker` open up to {15 * (int(environ['WORKERS']) + 1)} PostgreSQL"
+    )
+    assert f"{said} connections. Each further `app worker`: 15." in apart
     assert "connections." not in cli("config", "show", **environ).stdout.rpartition("\n\n")[2]
 
 

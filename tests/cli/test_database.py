@@ -1,34 +1,11 @@
-import asyncio
 import json
-import re
-import shutil
 import time
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from sqlalchemy import text
 
-from app import core
-from app.cli import database
-from app.core import MIGRATIONS
-from app.lib.db.engine import Database, DatabaseOptions
-from app.lib.db.migrations import Migrations
 from app.lib.db.url import DatabaseURL
-from tests.cli.conftest import Cli, refusal, text_of
-from tests.support.processes import free_port
-
-
-def execute(url: DatabaseURL, statement: str) -> None:
-    async def work() -> None:
-        opened = Database(DatabaseOptions(url=url))
-        try:
-            async with opened.engine.begin() as connection:
-                await connection.execute(text(statement))
-        finally:
-            await opened.close()
-
-    asyncio.run(work())
+from tests.cli.conftest import Cli, execute, refusal, text_of
 
 
 def test_a_new_database_is_brought_to_head_and_back(cli: Cli, empty_url: DatabaseURL) -> None:
@@ -84,7 +61,8 @@ def test_check_fails_on_drift(at: Cli, own_url: DatabaseURL) -> None:
 
     assert checked.stdout.splitlines() == lines
     assert (
-        refusal(checked, 1) == "Error: Models and database differ (2). Run 'app db revision' and read what it writes."
+        refusal(checked, 1) == "Error: Models and database differ (2). "
+        "Run 'app db revision -m \"what it is for\"' and read what it writes."
     )
     result = at("db", "check", "--json")
     assert result.exit_code == 1
@@ -94,74 +72,6 @@ def test_check_fails_on_drift(at: Cli, own_url: DatabaseURL) -> None:
 def test_an_unknown_revision_is_named(at: Cli) -> None:
     assert "nonsense" in refusal(at("db", "upgrade", "nonsense"), 5)
     assert "nonsense" in refusal(at("db", "downgrade", "nonsense"), 5)
-
-
-@pytest.fixture
-def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the migrations, which commands write into."""
-    folder = tmp_path / "migrations"
-    shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for module in (database, core):
-        monkeypatch.setattr(module, "MIGRATIONS", folder)
-    return folder / "versions"
-
-
-def test_a_revision_is_written_from_the_difference(at: Cli, own_url: DatabaseURL, history: Path) -> None:
-    execute(own_url, "ALTER TABLE roles ADD COLUMN colour VARCHAR(20)")
-
-    path = Path(at("db", "revision", "-m", "no colour").stdout.strip())
-
-    assert path.parent == history
-    assert re.fullmatch(r"\d{14}_no_colour\.py", path.name)
-    assert "drop_column('colour')" in path.read_text()
-    assert refusal(at("db", "revision", "-m", "again"), 1).endswith("not up to date: run 'app db upgrade'.")
-    assert at("db", "upgrade").exit_code == at("db", "check").exit_code == 0
-    assert "no difference" in at("db", "revision", "-m", "by hand").stderr
-
-
-def test_a_revision_needs_a_database_at_head(cli: Cli, empty_url: DatabaseURL, history: Path) -> None:
-    before = sorted(history.glob("*.py"))
-
-    line = refusal(cli("db", "revision", "-m", "too soon", DATABASE_URL=text_of(empty_url)), 1)
-
-    assert line.endswith("not up to date: run 'app db upgrade'.")
-    assert sorted(history.glob("*.py")) == before
-
-
-def test_two_branches_are_found_and_merged(at: Cli, own_url: DatabaseURL, history: Path) -> None:
-    head = Migrations(own_url, MIGRATIONS).head
-    for number, column in (("20300101000001", "mine"), ("20300101000002", "theirs")):
-        (history / f"{number}_{column}.py").write_text(
-            "import sqlalchemy as sa\nfrom alembic import op\n"
-            f"revision = '{number}'\ndown_revision = '{head}'\nbranch_labels = depends_on = None\n"
-            f"def upgrade() -> None:\n    op.add_column('roles', sa.Column('{column}', sa.Integer()))\n"
-            f"def downgrade() -> None:\n    op.drop_column('roles', '{column}')\n"
-        )
-    commands = [["db", "check"], ["db", "upgrade"], ["db", "revision", "-m", "x"], ["users", "list"], ["worker"]]
-    for command in [*commands, ["serve", "--port", str(free_port())]]:
-        assert refusal_of(at(*command)).endswith("of two branches: run 'app db merge'."), command
-    assert "run 'app db merge'" in at("check").stdout
-
-    path = Path(at("db", "merge").stdout.strip())
-    assert re.fullmatch(r"\d{14}_merge\.py", path.name)
-    assert "nothing to merge" in at("db", "merge").stderr
-
-    for revision in ("20300101000002", "20300101000001"):  # as developers have them who have tried both branches
-        assert at("db", "upgrade", revision).exit_code == 0
-    assert at("db", "current").stdout.startswith("20300101000001, 20300101000002 (head is ")
-    assert refusal(at("users", "list"), 1).endswith("run 'app db upgrade'.")
-    assert at("db", "upgrade").exit_code == 0
-    assert at("db", "check").stdout.splitlines() == [
-        f"roles.{column}: the models have no such column, the database has INTEGER" for column in ("mine", "theirs")
-    ]
-    assert at("db", "downgrade", str(head)).exit_code == 0
-    assert at("db", "upgrade").exit_code == at("users", "list").exit_code == 0
-
-
-def refusal_of(result: Result) -> str:
-    """The last line of a command that may have logged before."""
-    assert result.exit_code == 1
-    return result.stderr.splitlines()[-1]
 
 
 def test_a_downgrade_in_production_needs_confirmation(at: Cli) -> None:

@@ -9,7 +9,9 @@ import click
 import pytest
 
 from app.cli import COMMANDS, EXIT_CODES
+from app.cli.scaffold.removal import removable
 from app.lib.cli.errors import INTERRUPTED, MISCONFIGURED, CommandFailed
+from tests.architecture.test_house_rules import ROOT
 from tests.cli.conftest import Cli, refusal
 
 
@@ -25,10 +27,11 @@ def test_help_names_every_command_and_every_exit_code(cli: Cli) -> None:
     assert all(re.search(rf"^ +{code} ", result.stdout, re.MULTILINE) for code in documented)
 
 
-def test_help_does_not_wait_for_the_app_to_be_imported() -> None:
+@pytest.mark.parametrize("words", [[], ["new"], ["remove"]])
+def test_help_does_not_wait_for_the_app_to_be_imported(words: list[str]) -> None:
     script = (
         "import sys\nfrom app.cli import main\n"
-        "try:\n    main(['--help'])\n"
+        f"try:\n    main([*{words}, '--help'])\n"
         "finally:\n    print(sorted({'sqlalchemy', 'litestar', 'granian', 'app.config'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)  # noqa: S603 - ours
@@ -90,6 +93,52 @@ def test_without_a_command_there_is_help(cli: Cli) -> None:
 )
 def test_wrong_usage_is_one_line(cli: Cli, arguments: list[str], line: str) -> None:
     assert line in refusal(cli(*arguments), 2)
+
+
+@pytest.mark.parametrize(
+    ("environ", "program", "caller"),
+    [
+        ({}, "/srv/venv/bin/app", ""),
+        ({"PATH": "/usr/bin"}, "/srv/venv/bin/app", "/srv/venv/bin/"),
+        ({"UV_RUN_RECURSION_DEPTH": "1", "UV": "/opt/uv"}, "/srv/venv/bin/app", "uv run "),
+        ({"UV_RUN_RECURSION_DEPTH": "1", "UV": "./.uv/bin/uv"}, "/srv/venv/bin/app", ".uv/bin/uv run "),
+        ({}, "/usr/bin/granian", ""),
+    ],
+)
+def test_commands_in_messages_work_as_the_program_was_called(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], program: str, caller: str
+) -> None:
+    there = tmp_path / "srv/venv/bin"
+    there.mkdir(parents=True)
+    (there / "app").touch(0o755)
+    given = program.replace("/srv", f"{tmp_path}/srv")
+    monkeypatch.setattr("sys.argv", [given])
+    environ = {"PATH": str(there)} | environ
+    if "UV" in environ:
+        environ["UV"] = str((tmp_path / environ["UV"]).absolute())
+
+    line = refusal(cli("users", "list", DATABASE_URL="sqlite:///none.db", **environ), 1)
+
+    assert line.endswith(f"run '{caller.replace('/srv', f'{tmp_path}/srv')}app db upgrade'.")
+
+
+def test_messages_leave_it_to_one_place_how_the_program_was_called() -> None:
+    """Those for another folder or environment than this one say `uv run` themselves."""
+    own = {"renaming.py", "command.py", "guide.py", "docs.py", "called.py"}
+    wrong = [
+        f"{path}: {line.strip()}: write 'app …' in quotes, and let app/lib/cli/called.py say `uv run`"
+        for path in (ROOT / "app").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if path.name not in own and re.search(r"uv run (?:app|just)", line)
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("command", [("remove", "domain", removable(ROOT)[0]), ("rename", "Tides")])
+def test_a_question_that_no_one_can_answer_names_the_option(cli: Cli, command: tuple[str, ...]) -> None:
+    assert re.search(
+        r"There is no terminal to ask '.+\?' at: use --yes\. See 'app .+ --help'\.$", refusal(cli(*command), 2)
+    )
 
 
 @pytest.mark.parametrize("arguments", [["db", "current"], ["users", "list"], ["routes"], ["config", "show"], ["seed"]])

@@ -8,10 +8,11 @@ import pytest
 
 from app.cli.scaffold import writing
 from app.cli.scaffold.fields import EXAMPLE, parse_field
+from app.cli.scaffold.formatting import require_ruff, tidy
 from app.cli.scaffold.naming import names_of
 from app.cli.scaffold.removal import remove_domain
 from app.cli.scaffold.wiring import unwire, wire, wiring_of
-from app.cli.scaffold.writing import render, require_ruff, tidy, write_domain
+from app.cli.scaffold.writing import render, write_domain
 from app.lib.cli.errors import CommandFailed
 from tests.cli.conftest import Cli
 
@@ -48,6 +49,12 @@ ROOT = Path(__file__).parents[2]
         (("charts", "--field", "price:money"), "there is no such kind. Kinds: name:str(100), note:text,"),
         (("charts", "--field", "price"), "'price' is not a field. Kinds: name:str(100), note:text,"),
         (("charts", "--field", "a:text(9000)", "--field", "b:text(9000)"), "give texts and lists a length"),
+        (("charts", "--field", "a:list[str(100)](500)"), "give texts and lists a length"),
+        (("charts", "--field", "a:list[str](7)"), "a:list[str(50)](7) is at most 7 texts, a:list[str(7)] texts of"),
+        (("charts", "--field", "a:list[str(0)]"), "'0' is no number from 1 to 10000"),
+        (("charts", "--field", "a:list[str(5)](x)"), "'x' is no number from 1 to 10000"),
+        (("charts", "--field", "a:list[int]"), "there is no such kind"),
+        (("charts", "--field", "a:int(7)"), "only str, text and list take a length"),
         (("charts", "--field", "kinds:list[str]"), "'kinds' has a meaning of its own"),
         (("charts", "--field", "to_dict:str"), "'to_dict' has a meaning of its own"),
         (("charts", "--field", "name:text"), "each field needs a name of its own"),
@@ -90,12 +97,29 @@ def source_of(root: Path) -> dict[Path, bytes]:
     }
 
 
-@pytest.mark.parametrize("text", ["name:str(1)", "name:text(1)", "tags:list[str](1)"])
+@pytest.mark.parametrize("text", ["name:str(1)", "name:text(1)", "tags:list[str(1)](1)"])
 def test_examples_of_a_field_fit_its_length(text: str) -> None:
     field = parse_field(text)
 
     assert all(len(each) == 1 for value in (field.first, field.second) for each in value)
     assert repr(field.first) in field.wire
+    assert field.first != field.second  # one is changed to the other
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "length"),
+    [
+        ("tags:list[str]", 20, 50),
+        ("tags:list[str(40)]", 20, 40),
+        ("tags:list[str(40)](7)?", 7, 40),
+        ("tags:list[str(1)](1)", 1, 1),
+    ],
+)
+def test_a_list_has_a_limit_for_its_texts_and_for_their_number(text: str, number: int, length: int) -> None:
+    wire = parse_field(text).wire
+
+    assert wire.startswith(f"Annotated[list[Annotated[Line, Meta(max_length={length}, ")
+    assert wire.endswith(f"], Meta(max_length={number})]")
 
 
 def test_lines_of_a_domain_come_and_go_without_a_trace(tmp_path: Path) -> None:

@@ -58,6 +58,20 @@ async def test_a_good_service_passes_with_an_account_and_without(good: tuple[Lit
     assert all(result.asvs for result in with_account)
 
 
+async def test_headers_that_count_from_here_are_no_fault_of_a_near_service(deployment: Deployment) -> None:
+    app = await deployment.start(TRUSTED_PROXIES="127.0.0.1")
+    async with client_of(app, address="127.0.0.1") as client:
+        send = sender(client)
+
+        async def near(method: str, path: str, headers: RawHeaders, content: bytes) -> Answer:
+            return msgspec.structs.replace(await send(method, path, headers, content), is_near=True)
+
+        with pytest.raises(Skipped, match="cannot be checked from here"):
+            await accounts.limited.run(Target(near))
+        with pytest.raises(Broken, match="TRUSTED_PROXIES"):
+            await accounts.limited.run(Target(send))
+
+
 def altered(found: Answer, *, status: int | None = None, body: bytes | None = None, **headers: str | None) -> Answer:
     changed = {name.replace("_", "-"): value for name, value in headers.items()}
     kept = {name: value for name, value in {**found.headers, **changed}.items() if value is not None}
@@ -175,6 +189,7 @@ def test_the_command_reports_on_a_running_service(own_url: DatabaseURL, cli: Cli
         "SECRET_KEY": secret,
         "METRICS_TOKEN": "a-token-for-metrics-0123456789",
         "ENVIRONMENT": "test",
+        "TRUSTED_PROXIES": "127.0.0.1",
     }
     url = f"http://127.0.0.1:{port}"
 
@@ -189,6 +204,7 @@ def test_the_command_reports_on_a_running_service(own_url: DatabaseURL, cli: Cli
         result = cli("security-check", url, "--account", EMAIL, "--json", stdin=f"{PASSWORD}\n")
         found = msgspec.json.decode(result.stdout)
         assert [each for each in found if each["status"] == "failed"] == []
+        assert [each["status"] for each in found if "6.3.1" in each["asvs"]] == ["skipped"]
         assert result.exit_code == 0
         wrong = cli("security-check", url, "--account", "no-one@example.com", SECURITY_CHECK_PASSWORD="wrong")
         assert "was refused" in refusal(wrong, 2)

@@ -60,7 +60,7 @@ def test_a_first_start_makes_what_it_needs_and_says_where_everything_is(serve: S
     server.until_it_answers("/health/ready")
 
     base = f"http://127.0.0.1:{server.port}"
-    hint = "There is no superuser yet: uv run app users create-superuser --email you@example.com"
+    hint = "There is no superuser yet: 'app users create-superuser --email you@example.com' makes one."
     assert server.errors.splitlines() == [
         f"API     {base}/api/v1",
         f"Docs    {base}/docs",
@@ -227,7 +227,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     ("environ", "code", "line"),
     [
         ({"WORKERS": "many"}, 3, "WORKERS: "),
-        ({"ENVIRONMENT": "production"}, 3, "SECRET_KEY: required in production"),
+        ({"ENVIRONMENT": "production", "PUBLIC_URL": "https://a.example"}, 3, "SECRET_KEY: required in production"),
         ({"DATABASE_URL": "postgresql://lodestar:hidden@127.0.0.1:1/lodestar"}, 4, "cannot be used"),
         ({"DATABASE_URL": "postgresql://app:x@hidden!@db/x"}, 3, "percent-encoded"),
         ({"HOST": "0.0.0.0"}, 3, "ENVIRONMENT: development is refused"),  # noqa: S104 - refused

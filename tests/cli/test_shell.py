@@ -27,6 +27,7 @@ def test_a_prompt_awaits_reads_and_writes(own_url: DatabaseURL, tmp_path: Path) 
         banner = shell.until(PROMPT)
         assert "account_queries" in banner
         assert max(map(len, banner.splitlines()[1:])) <= 100
+        assert all(map(str.strip, banner.splitlines())), "a domain without services has no line"
         for line in CREATE.splitlines(keepends=True):
             shell.write(line)
         assert "['harbour master']" in shell.until("]\n" + PROMPT)

@@ -20,13 +20,23 @@ from tests.lib.jobs.bench import Bench
 from tests.support.processes import Server, app_command, free_port
 
 CHECKS = {"database", "jobs"}
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "SECRET_KEY": "pT4vQ8xW2zR6nM0kB5jH9gF3dS7aL1cY",
+    "PUBLIC_URL": "https://api.example.com",
+}
 TOKEN = "only-for-the-scrape-0123456789-0123456789"
 
 
 def worker_on(url: DatabaseURL, folder: Path) -> Server:
     port = free_port()
     command = app_command("worker", "--probe-port", str(port))
-    return Server(command, folder, port, {"DATABASE_URL": text_of(url), "LOG_FORMAT": "json", "METRICS_TOKEN": TOKEN})
+    return Server(
+        command,
+        folder,
+        port,
+        {"DATABASE_URL": text_of(url), "LOG_FORMAT": "json", "METRICS_TOKEN": TOKEN, **PRODUCTION},
+    )
 
 
 async def put(url: DatabaseURL) -> UUID | None:
@@ -43,6 +53,17 @@ async def status_of(url: DatabaseURL, job_id: UUID | None) -> str:
         return (await Bench(database).row(job_id)).status
     finally:
         await database.close()
+
+
+def read_again(worker: Server, env_file: Path) -> None:
+    """Wrong settings are refused, and good ones taken."""
+    env_file.write_text("JOBS_CONCURRENCY=many")
+    worker.tell(signal.SIGHUP)
+    worker.until(lambda: '"event":"reload.failed"' in worker.output)
+    env_file.write_text("JOBS_CONCURRENCY=3")
+    worker.tell(signal.SIGHUP)
+    worker.until(lambda: worker.output.count('"event":"working"') == 2)
+    worker.until_it_answers("/health/ready")
 
 
 def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: DatabaseURL, tmp_path: Path) -> None:
@@ -65,18 +86,18 @@ def test_it_waits_for_the_schema_runs_jobs_and_ends_on_a_signal(empty_url: Datab
         assert 'jobs_attempts_total{ending="succeeded",kind="jobs.purge"} 1.0' in scraped
         assert worker.get("/api/v1/users/me").status_code == worker.get("/").status_code == 404
 
-        (tmp_path / ".env").write_text("JOBS_CONCURRENCY=many")
-        worker.tell(signal.SIGHUP)
-        worker.until(lambda: '"event":"reload.failed"' in worker.output)
-        (tmp_path / ".env").write_text("JOBS_CONCURRENCY=3")
-        worker.tell(signal.SIGHUP)
-        worker.until(lambda: worker.output.count('"event":"working"') == 2)
-        worker.until_it_answers("/health/ready")
+        if empty_url.is_sqlite:  # settings are read before the database is looked for
+            read_again(worker, tmp_path / ".env")
 
         with socket.create_connection(("127.0.0.1", worker.port)) as silent:
             silent.send(b"GET /health/live HTTP/1.1\r\n")  # and no more: no reason to stay
             assert worker.end(signal.SIGINT if empty_url.is_sqlite else signal.SIGTERM) == 0
     assert f'"job_id":"{job_id}"' in worker.output
+    assert "No mail is sent: set MAIL_BACKEND=smtp." in worker.output
+    assert "The database schema is not up to date" in worker.output
+    assert f'"ready":"http://127.0.0.1:{worker.port}/health/ready"' in worker.output
+    assert '"event":"jobs.stopping","running":0,"waits_up_to_seconds":10.0' in worker.output
+    assert ('"database_connections":33' in worker.output) is not empty_url.is_sqlite
     assert asyncio.run(status_of(empty_url, job_id)) == "succeeded"
 
 

@@ -65,7 +65,9 @@ class Editor:
 
 def test_it_has_every_operation_once(app: Litestar) -> None:
     wanted = [each["operationId"] for item in described(app)["paths"].values() for each in item.values()]
-    assert sorted(request.name for request in requests()) == sorted(wanted)
+    assert sorted(request.name for request in requests()) == sorted(wanted), (
+        "docs/api.http is stale: run `just openapi`"
+    )
     assert requests()[0].name == "login"
 
 
@@ -81,9 +83,8 @@ async def test_the_service_takes_the_requests(app: Litestar, people: People) -> 
 
     malformed = {name: each.text for name, each in answers.items() if is_malformed(each)}
     assert malformed == {}
-    assert (
-        sum(each.is_success for each in answers.values()) >= 100
-    )  # the others lack a passkey, a mailed code, a provider
+    # The others lack a passkey, a mailed code, a provider.
+    assert sum(each.is_success for each in answers.values()) >= 0.55 * len(answers)
 
 
 def is_malformed(answer: httpx.Response) -> bool:

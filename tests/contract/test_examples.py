@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 
 from app.asgi import DOMAINS
 from app.lib.openapi.document import DocumentInfo
-from app.lib.realtime.frames import Event
-from tests.contract.routes import APP, DOCUMENT
+from tests.contract.routes import APP, DOCUMENT, needs
 from tests.support.apps import core_of
 
 OPERATIONS = {
@@ -75,7 +73,8 @@ def test_no_text_is_a_placeholder() -> None:
     for name, each in SHOWN:
         for member, value in each.items():
             if isinstance(value, str) and {member: value} != PROVIDER:
-                assert not PLACEHOLDERS.fullmatch(value), (name, member)
+                shown = f'{name} shows "{value}" for {member}: give it Meta(examples=["…"]) that is true to life'
+                assert not PLACEHOLDERS.fullmatch(value), shown
 
 
 def test_times_are_in_order() -> None:
@@ -92,7 +91,8 @@ def test_times_are_in_order() -> None:
 def test_an_answer_is_about_what_the_path_names(name: str) -> None:
     _, operation = OPERATIONS[name]
     values = path_values(operation)
-    assert None not in values.values()
+    missing = [parameter for parameter, value in values.items() if value is None]
+    assert not missing, f"{name}: give {missing} of its path FromPath[Annotated[str, Meta(examples=[…])]]"
     for status, answer in answers(operation).items():
         for parameter, value in values.items():
             assert answer.get(parameter, value) == value
@@ -137,11 +137,12 @@ def test_a_person_is_one_person_everywhere() -> None:
         if each.get("username") and "id" in each:
             ids.setdefault(each["username"], set()).add(each["id"])
 
-    assert ids.keys() == {"ada.lovelace", "grace.hopper"}
+    assert {"ada.lovelace"} <= ids.keys() <= {"ada.lovelace", "grace.hopper"}
     assert all(len(found) == 1 for found in ids.values())
     assert all(UUID(each).version == 7 for found in ids.values() for each in found)
 
 
+@needs("createRoomInvitation")
 def test_a_room_is_its_owners_who_invites_others() -> None:
     names = ("getRoom", "listRoomInvitations", "listRoomMembers")
     room, invitations, members = (answers(OPERATIONS[name][1])["200"] for name in names)
@@ -154,6 +155,7 @@ def test_a_room_is_its_owners_who_invites_others() -> None:
     assert room["owner_id"] not in {asked, removed, invited["user"]["id"]}
 
 
+@needs("placeOrder")
 def test_orders_add_up() -> None:
     orders = [each for _, each in SHOWN if "payment_processing" in each]
     for order in orders:
@@ -171,39 +173,44 @@ def test_orders_add_up() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "status", "shown"),
-    [
-        ("placeOrder", "201", {"status": "pending"}),
-        ("payOrder", "200", {"status": "paid"}),
-        ("payOrder", "202", {"status": "pending", "payment_processing": True}),
-        ("cancelOrder", "200", {"status": "cancelled"}),
-        ("shipOrder", "200", {"status": "shipped"}),
-        ("deliverOrder", "200", {"status": "delivered"}),
-        ("refundOrder", "200", {"status": "refunded"}),
-        ("register", "201", {"is_verified": False, "roles": []}),
-        ("createServiceAccount", "201", {"is_service": True}),
-        ("activateUser", "200", {"is_active": True}),
-        ("deactivateUser", "200", {"is_active": False}),
-        ("publishPost", "200", {"is_published": True}),
-        ("unpublishPost", "200", {"is_published": False, "published_at": None}),
-        ("cancelJob", "200", {"status": "cancelled"}),
-        ("retryJob", "200", {"status": "pending", "finished_at": None}),
-        ("testWebhook", "201", {"status": "pending", "kind": "webhook.test", "attempts": 0}),
-        ("retryWebhookDelivery", "200", {"status": "pending", "attempts": 0}),
-        ("reopenRoom", "200", {"closed_at": None}),
-    ],
-)
+ACTIONS: list[tuple[str, str, dict[str, Any]]] = [
+    ("placeOrder", "201", {"status": "pending"}),
+    ("payOrder", "200", {"status": "paid"}),
+    ("payOrder", "202", {"status": "pending", "payment_processing": True}),
+    ("cancelOrder", "200", {"status": "cancelled"}),
+    ("shipOrder", "200", {"status": "shipped"}),
+    ("deliverOrder", "200", {"status": "delivered"}),
+    ("refundOrder", "200", {"status": "refunded"}),
+    ("register", "201", {"is_verified": False, "roles": []}),
+    ("createServiceAccount", "201", {"is_service": True}),
+    ("activateUser", "200", {"is_active": True}),
+    ("deactivateUser", "200", {"is_active": False}),
+    ("publishPost", "200", {"is_published": True}),
+    ("unpublishPost", "200", {"is_published": False, "published_at": None}),
+    ("cancelJob", "200", {"status": "cancelled"}),
+    ("retryJob", "200", {"status": "pending", "finished_at": None}),
+    ("testWebhook", "201", {"status": "pending", "kind": "webhook.test", "attempts": 0}),
+    ("retryWebhookDelivery", "200", {"status": "pending", "attempts": 0}),
+    ("reopenRoom", "200", {"closed_at": None}),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "shown"), [each for each in ACTIONS if each[0] in OPERATIONS])
 def test_an_action_shows_where_it_leads(name: str, status: str, shown: dict[str, Any]) -> None:
     answer = answers(OPERATIONS[name][1])[status]
 
     assert {member: answer[member] for member in shown} == shown
 
 
-def test_what_is_over_says_since_when() -> None:
-    assert answers(OPERATIONS["closeRoom"][1])["200"]["closed_at"]
-    assert answers(OPERATIONS["cancelJob"][1])["200"]["finished_at"]
-    assert answers(OPERATIONS["updateRoomMessage"][1])["200"]["edited_at"]
+ENDS = {"closeRoom": "closed_at", "cancelJob": "finished_at", "updateRoomMessage": "edited_at"}
+
+
+@pytest.mark.parametrize("name", sorted(ENDS.keys() & OPERATIONS.keys()))
+def test_what_is_over_says_since_when(name: str) -> None:
+    assert answers(OPERATIONS[name][1])["200"][ENDS[name]]
+
+
+def test_what_is_published_says_since_when() -> None:
     for name, each in SHOWN:
         if "is_published" in each and "published_at" in each:
             assert each["is_published"] is (each["published_at"] is not None), name
@@ -214,11 +221,11 @@ def test_permissions_and_kinds_are_declared() -> None:
     kinds = {each.name: each.description for domain in DOMAINS for each in domain.webhook_kinds}
     audited = {each.name for domain in DOMAINS for each in domain.audit_kinds}
     [permission] = answers(OPERATIONS["listPermissions"][1])["200"]["items"]
-    [kind] = answers(OPERATIONS["listWebhookKinds"][1])["200"]["items"]
+    listed = answers(OPERATIONS["listWebhookKinds"][1])["200"]["items"] if "listWebhookKinds" in OPERATIONS else []
     [event] = answers(OPERATIONS["listAuditLog"][1])["200"]["items"]
 
     assert permissions[permission["code"]] == permission["description"]
-    assert kinds[kind["name"]] == kind["description"]
+    assert all(kinds[kind["name"]] == kind["description"] for kind in listed)
     assert event["kind"] in audited
     for name, each in SHOWN:
         assert set(each.get("permissions", ())) | set(each.get("scopes", ())) <= permissions.keys(), name
@@ -240,15 +247,7 @@ def test_problems_are_those_of_their_status() -> None:
             assert problem["instance"] in paths
 
 
-def test_the_event_stream_shows_a_frame() -> None:
-    shown = OPERATIONS["streamEvents"][1]["responses"]["200"]["content"]["text/event-stream"]["example"]
-    position, event, data = shown.removesuffix("\n\n").split("\n")
-
-    frame = msgspec.json.decode(data.removeprefix("data: "), type=Event)
-    assert msgspec.json.encode(frame).decode() == data.removeprefix("data: ")
-    assert (position, event) == (f"id: {frame.channel}={frame.id}", "event: event")
-
-
+@needs("exportOrders")
 def test_the_export_shows_a_row_under_its_columns() -> None:
     shown = OPERATIONS["exportOrders"][1]["responses"]["200"]["content"]["text/csv"]["example"]
     columns, row = (line.split(",") for line in shown.splitlines())

@@ -13,12 +13,13 @@ from tests.domain.accounts.answers import field_errors, is_refused
 from tests.domain.posts.writing import POSTS, titles, write
 from tests.support.audit import audited
 from tests.support.people import PASSWORD, People
+from tests.support.shop import product_body
 
 USERS, PRODUCTS, ORDERS = "/api/v1/users", "/api/v1/products", "/api/v1/orders"
 NEW: dict[str, dict[str, Any]] = {
     USERS: {"email": "grace@example.com", "password": PASSWORD},
     POSTS: {"title": "A day at sea", "content": "Wind."},
-    PRODUCTS: {"sku": "MUG", "name": "Mug", "price": {"amount": "1.00", "currency": "EUR"}},
+    PRODUCTS: product_body(sku="MUG"),
     ORDERS: {},
 }
 MOST = {f"{number:02}{'é' * 38}": "é" * 500 for number in range(50)}

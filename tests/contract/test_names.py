@@ -12,5 +12,7 @@ def test_instants_end_in_at_and_what_is_done_again_is_retried() -> None:
     again = re.compile("resend|replay|rerun", re.IGNORECASE)
 
     assert len(instants) > 10
-    assert {name for name in instants if not name.endswith("_at")} == set()
-    assert [name for name in (*operations, *DOCUMENT["paths"]) if again.search(name)] == []
+    others = {name for name in instants if not name.endswith("_at")}
+    assert not others, f"instants end in _at, as created_at does: rename {others}"
+    repeated = [name for name in (*operations, *DOCUMENT["paths"]) if again.search(name)]
+    assert not repeated, f"what is done again is retried: rename {repeated}"

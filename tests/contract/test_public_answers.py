@@ -15,10 +15,11 @@ from tests.domain.posts.writing import POSTS, scheduled, write
 from tests.support.apps import core_of
 from tests.support.counting import counted_statements
 from tests.support.people import People, Person
+from tests.support.shop import product_body
 from tests.support.waiting import until_it_holds
 
 _READ = re.compile(r"\b(?:FROM|JOIN)\s+\"?(\w+)\"?")
-PRODUCT = {"sku": "lamp", "name": "Lamp", "price": {"amount": "19.90", "currency": "EUR"}, "stock": 3}
+PRODUCT = product_body(sku="lamp", stock=3)
 
 
 async def urls_of(as_boss: httpx.AsyncClient, boss: Person, app: Litestar) -> dict[str, frozenset[str]]:

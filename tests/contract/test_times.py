@@ -41,7 +41,8 @@ async def urls(unlimited_app: Litestar, as_boss: httpx.AsyncClient, boss: Person
     await write(as_boss)
     product = (await as_boss.post("/api/v1/products", json=product_body())).json()
     assert (await as_boss.post("/api/v1/orders", json=order_body((product["id"], 1)))).status_code == 201
-    assert (await as_boss.post("/api/v1/rooms", json={"name": "harbour"})).status_code == 201
+    if "/api/v1/rooms" in LISTS:
+        assert (await as_boss.post("/api/v1/rooms", json={"name": "harbour"})).status_code == 201
     webhook_id, _ = await webhook_of(boss.id, unlimited_app.state.core)
     await as_boss.post("/api/v1/auth/reauthenticate", json={"password": boss.password})
     await as_boss.post("/api/v1/users/me/api-keys", json={"name": "sync", "scopes": []})

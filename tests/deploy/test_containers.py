@@ -16,6 +16,7 @@ from msgspec import Struct
 from app.asgi import DOMAINS
 from app.cli import main
 from app.config import Settings
+from app.lib.db.engine import PoolSizes
 from app.lib.settings import described_fields, variable_name
 from tests.deploy.conftest import DEPLOY
 
@@ -33,6 +34,16 @@ def compose_text() -> str:
     text = (DEPLOY / "compose.yaml").read_text()
     text = re.sub(r"(?<!\$)\$\{RELEASE:-(\w+)\}", r"\1", text)
     return re.sub(r"(?<!\$)\$\{DOMAIN[^}]*\}", "api.example.com", text)
+
+
+def test_what_compose_starts_fits_into_the_connections_of_its_database() -> None:
+    compose = yaml.safe_load(compose_text())["services"]
+    environ = compose["api-1"]["environment"]
+    size, workers = int(environ["DATABASE_POOL_SIZE"]), int(environ["WORKERS"])
+    processes = workers * len([name for name in compose if name.startswith("api-")]) + 1
+
+    assert processes * PoolSizes.of(workers, size).total == 75
+    assert str(75) in (DEPLOY / "compose.yaml").read_text()
 
 
 def test_compose_takes_the_file() -> None:

@@ -59,6 +59,8 @@ def test_kubernetes_waits() -> None:
 
     assert pods["lodestar"]["terminationGracePeriodSeconds"] >= server_seconds(delay)
     assert pods["lodestar-worker"]["terminationGracePeriodSeconds"] >= worker_seconds()
+    longest = MANIFESTS["Job", "lodestar-migration"]["spec"]["activeDeadlineSeconds"]
+    assert all(MANIFESTS["Deployment", name]["spec"]["progressDeadlineSeconds"] >= longest for name in pods)
     assert not any("lifecycle" in container for pod in pods.values() for container in pod["containers"]), (
         "a preStop would take its time from the same seconds"
     )

@@ -10,6 +10,7 @@ import pytest
 from tests.deploy.conftest import DEPLOY
 
 UNITS = DEPLOY / "systemd"
+SCRIPT = UNITS / "lodestar-app"
 INSTANCES = {
     "lodestar.service": "lodestar@.service",
     "lodestar-worker.service": "lodestar-worker@.service",
@@ -33,13 +34,13 @@ def test_commands_run_with_what_the_unit_has(unit: str, tmp_path: Path) -> None:
     systemctl.write_text(f'#!/bin/sh\n[ "$1 $3" = "cat {unit}.service" ] && cat {UNITS}/{template_of(unit)}\n')
     systemctl.chmod(0o700)
     environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    command = [f"{UNITS}/lodestar-app", "--print", "--unit", unit, "users", "create", "a name"]
+    command = [str(SCRIPT), "--print", "--unit", unit, "users", "create", "a $name"]
 
     printed = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603 - ours
 
     words, [program, *arguments] = printed[: printed.index("--")], printed[printed.index("--") + 1 :]
     folder = "/opt/lodestar/8002" if unit.endswith("8002") else "/opt/lodestar"
-    assert [program, *arguments] == [f"{folder}/venv/bin/app", "users", "create", "a name"]
+    assert [program, *arguments] == [f"{folder}/venv/bin/app", "users", "create", "a $$name"]
     [name] = [word.removeprefix("--unit=") for word in words if word.startswith("--unit=")]
     properties = [word.removeprefix("--property=") for word in words if word.startswith("--property=")]
     named = [
@@ -57,7 +58,8 @@ def test_commands_run_with_what_the_unit_has(unit: str, tmp_path: Path) -> None:
 def test_the_shell_finds_no_fault_in_the_script() -> None:
     shellcheck = shutil.which("shellcheck")
     assert shellcheck is not None
-    found = subprocess.run([shellcheck, UNITS / "lodestar-app"], capture_output=True, text=True, check=False)  # noqa: S603 - its own
+    command = [shellcheck, str(SCRIPT)]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - its own
     assert found.stdout == ""
 
 

@@ -126,6 +126,9 @@ async def test_the_openapi_document_calls_itself_below_the_path(outside: httpx.A
     flow = document["components"]["securitySchemes"]["OAuth2Password"]["flows"]["password"]
 
     assert server["url"] == PATH
+    sample = document["paths"]["/api/v1/users/me"]["get"]["x-codeSamples"][0]["source"]
+    assert f"{ORIGIN}{PATH}/api/v1/users/me" in sample
+    assert f"API={ORIGIN}{PATH}/api/v1\n" in document["info"]["description"]
     for path, operations in document["paths"].items():
         if (
             "get" in operations and "{" not in path and not path.endswith(("/realtime/events", "/profiles"))

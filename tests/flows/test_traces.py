@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 from litestar import Litestar
 
-from app.lib.observability.tracing import Tracing, is_configured
+from app.lib.observability.tracing import Tracing, endpoint
 from tests.support.apps import Deployment, client_of, core_of
 from tests.support.collector import Collector, Seen, collector
 from tests.support.mailserver import MailServer
@@ -24,6 +25,14 @@ PARENT = "00f067aa0ba902b7"
 SAMPLED = f"00-{TRACE}-{PARENT}-01"
 STATE = "vendor=opaque value,other=1"
 SETTINGS = {"PRODUCT_NAME": "Traced", "WEBHOOKS_ALLOW_PRIVATE": "true", "RATE_LIMIT_ENABLED": "false"}
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_exporter_outlives_the_test(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """It would say what it has lost in the output of the next one."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
+    yield
+    await until(lambda: not any(each.name.startswith("Otel") for each in threading.enumerate()))
 
 
 @pytest_asyncio.fixture
@@ -199,9 +208,9 @@ async def _fail(_sql: str, _arguments: object) -> Any:
 )
 def test_traces_can_be_off(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
-    assert is_configured()
+    assert endpoint()
     monkeypatch.setenv(variable, value)
-    assert not is_configured()
+    assert not endpoint()
 
 
 async def test_an_app_without_traces_has_none(

@@ -4,13 +4,15 @@ import asyncio
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 
-from tests.support.processes import PATIENCE, app_command
+from tests.support.forks import Fork
+from tests.support.processes import PATIENCE
 
 HOST = re.compile(r"https?://[\w.]+(?::\d+)?(?=/)")
 CAPTURE = re.compile(r"""(\w+)=\$\((.*) \| (?:jq -r '?([^\s']+)'?|sed 's/\.\*"(\w+)":".*)\)""", re.DOTALL)
@@ -75,8 +77,8 @@ class DocumentShell:
             if self._environ is None:
                 return
             words = shlex.split(await self._expanded(command.removeprefix("uv run ")))[1:]
-            done = await asyncio.to_thread(_run, app_command(*words), {**os.environ, **self._environ})
-            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+            code, said = await asyncio.to_thread(_run, words, {**os.environ, **self._environ})
+            assert code == 0, f"{command}\n{said}"
         else:
             name, _, value = command.partition("=")
             self.variables.setdefault(name, value)
@@ -124,8 +126,9 @@ class DocumentShell:
         return answer
 
 
-def _run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """In a process of its own, because a command has a loop of its own."""
-    return subprocess.run(  # noqa: S603 - of our own documents
-        command, env=environ, capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
+def _run(arguments: list[str], environ: dict[str, str]) -> tuple[int, str]:
+    """Exit code and output of a command, in a process of its own, because it has a loop of its own."""
+    with TemporaryDirectory() as name:
+        output, errors = Path(name, "output"), Path(name, "errors")
+        code = Fork(arguments, Path.cwd(), environ, output, errors).wait(PATIENCE)
+        return code, output.read_text() + errors.read_text()

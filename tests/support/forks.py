@@ -59,7 +59,8 @@ class Fork:
 
 
 def _run(arguments: list[str], folder: str, environ: dict[str, str], output: str, errors: str) -> None:
-    """In the new process: becomes what a shell would have started."""
+    """In the new process: becomes what a shell would have started, whose own workers are forks, too."""
+    multiprocessing.set_start_method(None, force=True)  # the platform's own; the fork server leaves another one
     os.setsid()
     os.chdir(folder)
     os.environ.clear()

@@ -62,6 +62,12 @@ def bodies() -> dict[str, dict[str, Any]]:
     return {name: body for each in _modules() for name, body in getattr(each, "BODIES", {}).items()}
 
 
+@cache
+def shared() -> set[str]:
+    """Operations by which all who are signed in may read or do something with what is another's."""
+    return {name for each in _modules() for name in getattr(each, "SHARED", {})}
+
+
 def _modules() -> list[Any]:
     folders = sorted(path.parent for path in (Path(__file__).parents[1] / "domain").glob("*/makers.py"))
     return [importlib.import_module(f"tests.domain.{folder.name}.makers") for folder in folders]

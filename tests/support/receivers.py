@@ -112,7 +112,7 @@ class Receiver:
 async def _read_request(reader: asyncio.StreamReader) -> Received:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
-    return Received(head[0].split(" ")[1], headers, await reader.readexactly(int(headers["content-length"])))
+    return Received(head[0].split(" ")[1], headers, await reader.readexactly(int(headers.get("content-length", "0"))))
 
 
 @asynccontextmanager

@@ -10,13 +10,13 @@ from app.lib.db.base import new_id
 
 
 async def room_of(owner_id: UUID, core: Core, *, with_: UUID) -> UUID:
-    """The id of a public room of the owner. The other user is a member and invited."""
+    """The id of a private room of the owner. The other user is a member and invited."""
     room_id = new_id()
     name = f"room-{room_id.hex}"
     async with core.database.independent() as unit:
         rooms = RoomRepository(unit)
         named = {"name": name, "title": None, "search_text": name}
-        await rooms.create(Room(id=room_id, **named, visibility="public", owner_id=owner_id))
+        await rooms.create(Room(id=room_id, **named, visibility="private", owner_id=owner_id))
         for user_id in (owner_id, with_):
             await unit.execute(CREATE_MEMBER, room_id=room_id, user_id=user_id, joined_at=utc_now())
         await unit.execute(CREATE_INVITATION, room_id=room_id, user_id=with_, invited_by=owner_id, created_at=utc_now())

@@ -23,7 +23,9 @@ from app.cli.scaffold.renaming import (
 )
 from app.cli.scaffold.writing import export_documents, write_domain
 from app.config import COLOR
+from app.lib.cli.called import say
 from app.lib.cli.errors import CommandFailed, MissingOrTaken
+from app.lib.cli.options import confirm, yes_option
 from app.lib.http.rules import MAX_BODY, TEXT_BODY
 
 ROOT = Path(__file__).parents[3]
@@ -33,12 +35,7 @@ slug_option = click.option("--slug", help="For packages, files and users; defaul
 color_option = click.option("--color", help="Of headings and buttons in mails and pages, such as '#2952cc'.")
 
 
-@click.group()
-def new() -> None:
-    """Write a new domain into this checkout, or a new project from it."""
-
-
-@new.command()
+@click.command()
 @click.argument("name")
 @click.option("--field", "fields", multiple=True, required=True, help=f"A column; repeat it. {EXAMPLE}.")
 @click.option("--singular", help="Of the name, where it is not the name without its last letter.")
@@ -68,17 +65,12 @@ def domain(name: str, fields: tuple[str, ...], singular: str | None, *, owned: b
         raise MissingOrTaken(f"There is a domain {name} already.")
     for path in write_domain(ROOT, names, parsed, owned=owned, event=event, job=job):
         click.echo(path.relative_to(ROOT))
-    click.echo(f"Now: uv run app db upgrade && uv run just check-domain {name}", err=True)
+    say(f"Now run 'app db upgrade', then 'just check-domain {name}'.")
 
 
-@click.group()
-def remove() -> None:
-    """Take a domain out of this checkout."""
-
-
-@remove.command("domain")
+@click.command("domain")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 def remove_a_domain(name: str, *, yes: bool) -> None:
     """Remove the domain NAME, those that stand on it, their tests and migrations, and export the documents again.
 
@@ -88,7 +80,7 @@ def remove_a_domain(name: str, *, yes: bool) -> None:
     if name not in (known := removable(ROOT)):
         raise MissingOrTaken(f"There is no domain {name} that can go.", f"These can: {', '.join(known)}.")
     if not yes:
-        click.confirm(f"Remove {', '.join(standing_on(ROOT, name))}?", abort=True)
+        confirm(f"Remove {', '.join(standing_on(ROOT, name))}?")
     gone, touched = remove_domain(ROOT, name)
     try:
         touched += export_documents(ROOT)
@@ -99,7 +91,7 @@ def remove_a_domain(name: str, *, yes: bool) -> None:
     click.echo(f"Took away {', '.join(gone)}.", err=True)
 
 
-@new.command()
+@click.command()
 @click.argument("name")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @slug_option
@@ -130,7 +122,7 @@ def project(name: str, folder: Path | None, slug: str | None, color: str | None)
 @click.argument("name")
 @slug_option
 @color_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 def rename(name: str, slug: str | None, color: str | None, *, yes: bool) -> None:
     """Call this checkout, its product, packages, clients, image and units NAME, such as 'Polar Star'.
 
@@ -138,7 +130,7 @@ def rename(name: str, slug: str | None, color: str | None, *, yes: bool) -> None
     """
     old, product = _products(name, slug, color)
     if not yes:
-        click.confirm(f"Rename {old.name} ({old.slug}) to {product.name} ({product.slug}) in {ROOT}?", abort=True)
+        confirm(f"Rename {old.name} ({old.slug}) to {product.name} ({product.slug}) in {ROOT}?")
     changed = rename_tree(ROOT, old, product, color)
     forget_installed(ROOT, old, product)
     click.echo(f"{old.name} is {product.name} in {len(changed)} files. 'git status' has them.")

@@ -13,7 +13,8 @@ from app.lib.db.base import Entity
 from app.lib.http.conditional import Versioned
 
 _SPEC = re.compile(
-    r"(?P<name>[a-z][a-z0-9_]*):(?P<kind>[a-z]+)(?:\[(?P<item>[a-z]+)\])?(?:\((?P<size>[^()]+)\))?(?P<null>\??)"
+    r"(?P<name>[a-z][a-z0-9_]*):(?P<kind>[a-z]+)(?:\[(?P<item>[a-z]+)(?:\((?P<each>[^()]+)\))?\])?"
+    r"(?:\((?P<size>[^()]+)\))?(?P<null>\??)"
 )
 _COLUMN_TYPES = {"str", "int", "bool", "list", "date", "datetime"}
 _MEANT = {"owner_id", "data", "principal", "self", "avatar_url", "permissions", "scopes", "kinds", "if_match", "paging"}
@@ -32,18 +33,19 @@ _OTHER_BYTES = 80
 
 EXAMPLE = (
     "name:str(100), note:text, link:url, contact:email, count:int, is_done:bool, due_on:date, seen_at:datetime, "
-    "part_id:uuid, color:choice(red|blue), tags:list[str]"
+    "part_id:uuid, color:choice(red|blue), tags:list[str(40)](7)"
 )
 KINDS_HELP = (
-    f"Kinds: {EXAMPLE}; a ? at the end allows null. Money, decimals and references to rows are written by hand: see "
-    "docs/add-a-domain.md."
+    f"Kinds: {EXAMPLE}; a ? at the end allows null. A list has at most 7 texts of at most 40 characters then. "
+    "Money, decimals and references to rows are written by hand: see docs/add-a-domain.md."
 )
 _CHOICE = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """``{size}`` in ``column`` and ``wire`` is the length, ``{choices}`` the quoted choices. ``first`` and ``second``
-    are values as JSON has them. ``texts`` of that length make a value.
+    """``{size}`` in ``column`` and ``wire`` is the length of each text, ``{items}`` the number of those in a list, and
+    ``{choices}`` the quoted choices. ``first`` and ``second`` are values as JSON has them. ``texts`` of that length
+    make a value.
     """
 
     python: str
@@ -126,9 +128,9 @@ KINDS = {
     "list": Kind(
         python="list[str]",
         column="JSON",
-        wire="Annotated[list[Annotated[Line, Meta(max_length={size}, examples={first})]], Meta(max_length=20)]",
+        wire="Annotated[list[Annotated[Line, Meta(max_length={size}, examples={first})]], Meta(max_length={items})]",
         first=["sea"],
-        second=["sea", "sky"],
+        second=["tide", "sea"],
         size=50,
         texts=20,
     ),
@@ -146,7 +148,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     first: Any
     second: Any
     characters: int
-    """At most, and 0 where the kind bounds them."""
+    """At most, with one more for the quotes and the comma of each in a list, and 0 where the kind bounds them."""
 
     @property
     def alias(self) -> str:
@@ -159,8 +161,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_field(text: str) -> Field:
-    """Reads ``name:kind``, with ``(length)`` or ``(one|another)``, and ``?`` for what may be null. Raises
-    ``click.BadParameter``.
+    """Reads ``name:kind``, with ``(length)``, ``(one|another)`` or ``[str(length)](number)``, and ``?`` for what may be
+    null. Raises ``click.BadParameter``.
     """
     match = _SPEC.fullmatch(text)
     if match is None:
@@ -170,22 +172,22 @@ def parse_field(text: str) -> Field:
         raise click.BadParameter(f"'{text}': there is no such kind. {KINDS_HELP}")
     if reason := _refusal(name, match["kind"]):
         raise click.BadParameter(f"'{name}' {reason}; choose another name for the field.")
-    first, second, length, choices = kind.first, kind.second, kind.size, ""
+    first, second, length, choices, items = kind.first, kind.second, kind.size, "", kind.texts
     if match["kind"] == "choice":
         names = list(dict.fromkeys((size or "").split("|")))
         if names[1:] == [] or not all(map(_CHOICE.fullmatch, names)):
             raise click.BadParameter(f"'{text}' needs two choices or more, in lower case: {name}:choice(red|blue)")
         first, second, *_ = names
         length, choices = max(map(len, names)), ", ".join(f'"{each}"' for each in names)
+    elif match["kind"] == "list":
+        length, items = _limits_of_list(text, match)
+        first, second = ([each[:length] for each in value][:items] for value in (first, second))
     elif size is not None:
-        if match["kind"] not in {"str", "text", "list"} or not size.isdecimal() or not 1 <= int(size) <= _MAX_LENGTH:
-            raise click.BadParameter(f"'{text}': a length from 1 to {_MAX_LENGTH} goes with str, text and list.")
-        length = int(size)
-        if isinstance(first, str):
-            first, second = first[:length].rstrip(), second[:length].rstrip()
-        else:
-            first, second = ([each[:length] for each in value] for value in (first, second))
-    values = {"size": length, "first": repr(first), "choices": choices}
+        if match["kind"] not in {"str", "text"}:
+            raise click.BadParameter(f"'{text}': only str, text and list take a length.")
+        length = _limit(text, size)
+        first, second = first[:length].rstrip(), second[:length].rstrip()
+    values = {"size": length, "first": repr(first), "choices": choices, "items": items}
     return Field(
         name=name,
         python=kind.python,
@@ -194,8 +196,26 @@ def parse_field(text: str) -> Field:
         is_nullable=bool(match["null"]),
         first=first,
         second=second,
-        characters=kind.texts * length,
+        characters=items * (length + 1) if match["kind"] == "list" else items * length,
     )
+
+
+def _limits_of_list(text: str, match: re.Match[str]) -> tuple[int, int]:
+    """Of each text, and of their number. A number alone does not say which it is."""
+    name, each, size, default = match["name"], match["each"], match["size"], KINDS["list"]
+    if size is not None and each is None:
+        number = _limit(text, size)
+        raise click.BadParameter(
+            f"'{text}' has two meanings: {name}:list[str({default.size})]({number}) is at most {number} texts, "
+            f"{name}:list[str({number})] texts of at most {number} characters."
+        )
+    return (_limit(text, each) if each else default.size, _limit(text, size) if size else default.texts)
+
+
+def _limit(text: str, number: str) -> int:
+    if not number.isdecimal() or not 1 <= int(number) <= _MAX_LENGTH:
+        raise click.BadParameter(f"'{text}': '{number}' is no number from 1 to {_MAX_LENGTH}.")
+    return int(number)
 
 
 def largest_body(fields: Sequence[Field]) -> int:

@@ -8,8 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from app.cli.scaffold.fields import parse_field
+from app.cli.scaffold.formatting import tidy
 from app.cli.scaffold.naming import names_of
-from app.cli.scaffold.writing import render, tidy
+from app.cli.scaffold.writing import render
 
 GUIDE = Path("docs/add-a-domain.md")
 _COMMAND = re.compile(r"^uv run app new domain (.+)$", re.MULTILINE)

@@ -3,7 +3,10 @@
 import ast
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from app.cli.scaffold.wiring import unwire, wiring_of
@@ -16,6 +19,7 @@ _USES = re.compile(
 )
 
 
+_LINK = re.compile(r"`[^`\n]+`|\[([^\[\]\n]+)\]\(([^()\s#:/][^()\s#:]*)(?:#[^()\s]*)?\)")
 _FOLLOWS = re.compile(r"^down_revision = (.+)$", re.MULTILINE)
 
 
@@ -35,7 +39,8 @@ def remove_domain(root: Path, name: str) -> tuple[list[str], list[Path]]:
         shutil.rmtree(root / "app/domain" / each)
     unwire(root, gone)
     touched += _remove_users(root, {f"{top}.domain.{each}" for each in gone for top in ("app", "tests")})
-    return gone, [*touched, *_remove_migrations(root, migrations)]
+    touched += _remove_migrations(root, migrations)
+    return gone, [*touched, *_remove_links(root)]
 
 
 def standing_on(root: Path, name: str) -> list[str]:
@@ -68,6 +73,26 @@ def _remove_users(root: Path, modules: set[str]) -> list[Path]:
             touched += _files_of([folder])
             shutil.rmtree(folder)
     return touched
+
+
+def _remove_links(root: Path) -> list[Path]:
+    """Links of the documents to files that are gone become their words, and `tools/asvs.py` writes its table again."""
+    touched: list[Path] = []
+    for page in (*root.glob("*.md"), *root.glob("docs/**/*.md")):
+        text = page.read_text(encoding="utf-8")
+        kept = _LINK.sub(partial(_words, page), text)
+        if kept != text:
+            page.write_text(kept, encoding="utf-8")
+            touched.append(page)
+    subprocess.run([sys.executable, "tools/asvs.py"], cwd=root, check=False, capture_output=True)
+    return touched
+
+
+def _words(page: Path, link: re.Match[str]) -> str:
+    """What stands for a link to nothing: in place of the ids of a test, that there is none. Code is no link."""
+    if not link[2] or (page.parent / link[2]).exists():
+        return link[0]
+    return "**No test.**" if re.fullmatch("[0-9., ]+", link[1]) else link[1]
 
 
 def _files_of(folders: Iterable[Path]) -> list[Path]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from app.cli.scaffold.formatting import require_ruff, tidy
 from app.cli.scaffold.product import Product
-from app.cli.scaffold.writing import require_ruff, tidy
 from app.config import Settings
 from app.lib.cli.errors import CommandFailed
 

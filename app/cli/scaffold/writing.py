@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.cli.scaffold.clashes import require_names_of_its_own
 from app.cli.scaffold.fields import Field, largest_body
+from app.cli.scaffold.formatting import tidy
 from app.cli.scaffold.naming import Names
 from app.cli.scaffold.wiring import wire, wiring_of
 from app.lib.cli.errors import CommandFailed
@@ -80,32 +81,17 @@ def render(root: Path, names: Names, fields: Sequence[Field], options: dict[str,
     return texts
 
 
-def require_ruff() -> str:
-    """Its path. Raises ``CommandFailed``."""
-    ruff = shutil.which("ruff", path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
-    if ruff is None:
-        raise CommandFailed("ruff is not installed: run 'uv sync' first.")
-    return ruff
-
-
-def tidy(root: Path, paths: Sequence[Path]) -> None:
-    """Orders and formats them as `just lint` wants it."""
-    python, ruff = [str(path) for path in paths if path.suffix == ".py"], require_ruff()
-    for command in (("check", "--fix", "--quiet", "--select", "F401,I,F541,RUF022"), ("format", "--quiet")):
-        subprocess.run([ruff, *command, *python], cwd=root, check=True, capture_output=True, text=True)  # noqa: S603 - ours
-
-
 def _migrate(root: Path, name: str) -> Path:
     """The migration is the difference between a new database and the models."""
     with tempfile.TemporaryDirectory() as folder:
         database = f"sqlite:///{folder}/empty.db"
         _app(root, "db", "upgrade", DATABASE_URL=database)
         path = Path(_app(root, "db", "revision", "-m", name, DATABASE_URL=database).strip().splitlines()[-1])
-    text = re.sub(r"^ *# ###.*\n", "", path.read_text(), flags=re.MULTILINE)  # alembic's remarks
+    text = path.read_text()
     if others := set(re.findall(r'(?:_table|table_name=)\(?\s*[\'"](\w+)', text)) - {name}:
         raise CommandFailed(
             f"Models of {', '.join(sorted(others))} have changes without a migration, and nothing is written.",
-            "Write that one first: 'app db revision'.",
+            "Write that one first: 'app db revision -m \"what it is for\"'.",
         )
     path.write_text(re.sub(r'^"""' + name + '"""', f'"""The table of {name}."""', text, count=1))
     return path

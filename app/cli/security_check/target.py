@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpcore
 import msgspec
 
+from app.lib.addresses import parse_address
 from app.lib.settings import WebAddress
 
 API = "/api/v1"
@@ -35,12 +36,16 @@ class Skipped(Exception):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """``headers`` have names in lower case; one that was sent several times is joined with commas."""
+    """``headers`` have names in lower case; one that was sent several times is joined with commas.
+
+    ``is_near``: this machine may be one of the proxies that the service trusts, because it came by a private network.
+    """
 
     status: int
     headers: dict[str, str]
     body: bytes
     tls: str | None = None
+    is_near: bool = False
 
     @property
     def retry_after(self) -> int:
@@ -174,14 +179,21 @@ def over_network(url: str, *, certificates: str | None = None) -> tuple[Send, bo
                 asyncio.timeout(_TOTAL_SECONDS),
                 pool.stream(method, address, headers=fields, content=content, extensions=_TIMEOUT) as response,
             ):
-                stream = response.extensions.get("network_stream")
-                tls = stream.get_extra_info("ssl_object") if stream else None
+                stream = response.extensions["network_stream"]
+                tls, is_near = stream.get_extra_info("ssl_object"), _is_near(stream)
                 body = b"" if response.status == 101 else await response.aread()  # noqa: PLR2004 - switching protocols
-                return Answer(response.status, _joined(response.headers), body, tls.version() if tls else None)
+                return Answer(response.status, _joined(response.headers), body, tls.version() if tls else None, is_near)
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, OSError) as exc:
             raise Unreachable(f"{type(exc).__name__}: {exc}".removesuffix(": ")) from exc
 
     return send, parts.scheme == "https", pool.aclose
+
+
+def _is_near(stream: Any) -> bool:
+    """Whether it leads to this machine or into a private network; also where it is closed already."""
+    ends = [stream.get_extra_info(name) or ("",) for name in ("client_addr", "server_addr")]
+    own, peer = (parse_address(end[0]) for end in ends)
+    return own == peer or peer is None or not peer.is_global
 
 
 def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -13,14 +13,18 @@ from app.domain.orders.machine import Role
 from app.domain.orders.repositories.orders import OrderRepository
 from app.lib.db.statements import BATCH
 from app.lib.db.uow import UnitOfWork
-from app.lib.events import in_transaction
+from app.lib.events import Events, in_transaction
 from app.lib.mail.mailer import Mailer, NewMail
+from app.lib.webhooks.kinds import WordsErasing
 
 
 @in_transaction(UserErasing)
-async def forget_customer(event: UserErasing, unit: UnitOfWork) -> None:
+async def forget_customer(event: UserErasing, unit: UnitOfWork, events: Events) -> None:
     """The orders stay, with the money and without the person."""
-    if await OrderRepository(unit).forget_customer(event.user_id) == BATCH:
+    orders = await OrderRepository(unit).forget_customer(event.user_id)
+    if orders:
+        await events.publish(unit, WordsErasing(aggregate_ids=tuple(orders), words=("reason",)))
+    if len(orders) == BATCH:
         event.more_is_left()
 
 

@@ -13,7 +13,7 @@ from app.domain.system.settings import SystemSettings
 from app.lib.db.gauges import FileGauges, PoolGauges
 from app.lib.db.spans import traced_statements
 from app.lib.observability.metrics import BuildInfo
-from app.lib.observability.tracing import is_configured
+from app.lib.observability.tracing import endpoint
 from app.lib.openapi.document import OAUTH2
 from app.lib.text import product_token
 
@@ -32,7 +32,7 @@ def build(core: Core) -> None:
     file = FileGauges(settings.database)
     core.metrics.share(file, file.refresh)
     name = product_token(settings.product_name).lower()
-    if is_configured():
+    if endpoint():
         about = {"service.name": name, "service.version": VERSION, "deployment.environment.name": settings.environment}
         core.lifespans.append(partial(_traced, core, about))
     if (dsn := core.services.get(SystemSettings).sentry_dsn) is not None:

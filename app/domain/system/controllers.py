@@ -119,6 +119,7 @@ async def get_openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
     state: Any = request.app.state
     document: bytes | None = state.get("openapi_document")
     if document is None:
-        document = msgspec.json.encode(build_document(request.app, state.core.services.get(DocumentInfo)))
+        info = msgspec.structs.replace(state.core.services.get(DocumentInfo), origin=state.core.settings.address.origin)
+        document = msgspec.json.encode(build_document(request.app, info))
         state.openapi_document = document
     return revalidated(document)

@@ -4,13 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.accounts.events import PasswordChanged, UserDeleted
-from app.domain.webhooks.repositories import LOCK_ALL_OF, DeliveryRepository, NewDelivery, WebhookRepository
+from app.domain.webhooks.repositories import LOCK_ALL_OF, DeliveryRepository, WebhookRepository
+from app.domain.webhooks.rows import NewDelivery
 from app.domain.webhooks.services.deliver import delete_first_deliveries, deliver_webhook
 from app.lib import audit
 from app.lib.db.uow import UnitOfWork
 from app.lib.events import Event, EventEnvelope, Listener, after_commit, in_transaction
 from app.lib.jobs import JobContext, enqueue_many
-from app.lib.webhooks.kinds import WebhookKind, message_body
+from app.lib.webhooks.kinds import WebhookKind, WordsErasing, message_body
 
 
 @in_transaction(UserDeleted)
@@ -33,7 +34,13 @@ async def disable_webhooks(event: PasswordChanged, unit: UnitOfWork) -> None:
             await audit.record(unit, "webhook.disabled", audit.SYSTEM, subject_id=webhook_id, reason="password_reset")
 
 
-LISTENERS = (delete_deliveries_of, disable_webhooks)
+@in_transaction(WordsErasing)
+async def erase_words(event: WordsErasing, unit: UnitOfWork) -> None:
+    """Also of messages that still wait: what happened is sent, and not what was said about it."""
+    await DeliveryRepository(unit).erase_words(event.aggregate_ids, event.words)
+
+
+LISTENERS = (delete_deliveries_of, disable_webhooks, erase_words)
 
 
 def listener_for(kind: WebhookKind, max_pending: int) -> Listener:

@@ -81,6 +81,7 @@ class WebhookDelivery(Entity):
         UniqueConstraint("endpoint_id", "event_id"),
         Index(None, "endpoint_id", "created_at", "id"),
         Index(None, "created_at"),
+        Index(None, "resource_id"),
         Index("ix_webhook_deliveries_pending", "next_attempt_at", **_where("pending")),
         Index("ix_webhook_deliveries_backlog", "endpoint_id", "resource_id", **_where("pending")),
         Index("ix_webhook_deliveries_failed", "id", **_where("failed")),

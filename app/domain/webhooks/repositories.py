@@ -26,6 +26,7 @@ from app.domain.accounts.models import RolePermission, User, UserRole
 from app.domain.webhooks.dtos import DeliveryPage, DeliveryRead, WebhookPage, WebhookRead
 from app.domain.webhooks.errors import DeliveryNotFound, WebhookNotFound
 from app.domain.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookSubscription
+from app.domain.webhooks.rows import DeliverWebhook, DueDelivery, NewDelivery, Recipient
 from app.lib.clock import utc_now
 from app.lib.db.base import new_id, table_of
 from app.lib.db.gauges import DatabaseGauge, count_by_status
@@ -43,49 +44,6 @@ _subscriptions = table_of(WebhookSubscription)
 _delivery_table = table_of(WebhookDelivery)
 _d = _delivery_table.c
 _is_waiting = _d.status == literal_column(f"'{PENDING}'")  # as the partial indexes have it
-
-
-class DeliverWebhook(msgspec.Struct, frozen=True):
-    """What the job of a delivery is about. Each owner has a share of the places."""
-
-    delivery_id: UUID
-    owner_id: UUID
-
-
-class Recipient(msgspec.Struct, frozen=True):
-    """A webhook that receives an event. ``is_full`` is whether no more deliveries may wait for it."""
-
-    webhook_id: UUID
-    owner_id: UUID
-    is_full: bool
-
-
-class NewDelivery(msgspec.Struct, frozen=True):
-    """What is the same in the deliveries of an event."""
-
-    event_id: UUID
-    kind: str
-    body: str
-    resource_id: UUID
-    resource_version: int
-
-
-class DueDelivery(msgspec.Struct, frozen=True):
-    """What an attempt has to know. ``is_wanted`` is whether the endpoint and its owner are active."""
-
-    id: UUID
-    endpoint_id: UUID
-    event_id: UUID
-    kind: str
-    body: str
-    status: str
-    owner_id: UUID
-    url: str
-    secret: bytes
-    former_secret: bytes | None
-    former_secret_expires_at: datetime | None
-    is_wanted: bool
-    version: int
 
 
 _kinds = joined_strings(
@@ -210,6 +168,11 @@ PURGE = prepare(
 """Removes what was created before then and does not wait for an attempt."""
 DELETE_OF = prepare(delete_batch(_delivery_table, _d.endpoint_id == bindparam("webhook_id"), all_of_them=True))
 """Removes deliveries of a webhook."""
+_erase_words = prepare(
+    update(_delivery_table)
+    .where(_d.id == bindparam("delivery_id"))
+    .values(body=bindparam("new_body"), response_body=None, updated_at=_d.updated_at)
+)
 LOCK_ALL_OF = prepare(
     select(WebhookEndpoint.id)
     .where(WebhookEndpoint.owner_id == bindparam("owner_id"))
@@ -347,3 +310,18 @@ class DeliveryRepository(EntityRepository[WebhookDelivery]):
         """Writes how an attempt ended. False when the delivery has changed since, or is deleted."""
         new = {f"new_{name}": value for name, value in values.items()}
         return await self.unit.execute(_record, delivery_id=due.id, seen_version=due.version, **new) == 1
+
+    async def erase_words(self, resource_ids: Collection[UUID], words: Collection[str]) -> None:
+        """Takes what people wrote out of the messages about these, and out of what receivers answered."""
+        stored = await self.unit.session.execute(select(_d.id, _d.body).where(_d.resource_id.in_(resource_ids)))
+        messages = [(delivery_id, msgspec.json.decode(body)) for delivery_id, body in stored.tuples()]
+        rows = [
+            {"delivery_id": delivery_id, "new_body": _without(message, words)}
+            for delivery_id, message in messages
+            if any(message["data"].get(word) for word in words)
+        ]
+        await self.unit.execute_many(_erase_words, rows)
+
+
+def _without(message: dict[str, Any], words: Iterable[str]) -> str:
+    return msgspec.json.encode(message | {"data": message["data"] | dict.fromkeys(words)}).decode()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from app.lib.cli.called import caller, say
 from app.lib.cli.errors import INTERRUPTED, MISCONFIGURED
 from app.lib.settings import ConfigurationError
 
@@ -87,7 +88,7 @@ class LazyGroup(click.Group):
     ) -> Any:
         """Like click's own, except that every error is one line on standard error."""
         try:
-            code = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            code = super().main(args, prog_name or f"{caller()}app", complete_var, standalone_mode=False, **extra)
         except click.exceptions.NoArgsIsHelpError as exc:
             exc.show()
             code = exc.exit_code
@@ -111,4 +112,4 @@ class LazyGroup(click.Group):
 
 
 def _complain(text: str) -> None:
-    click.echo("Error: " + " ".join(text.split()), err=True)
+    say("Error: " + " ".join(text.split()))

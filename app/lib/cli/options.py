@@ -53,6 +53,17 @@ def shown(value: Any, empty: str = "") -> str:
             return str(value)
 
 
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+"""For a command that calls ``confirm``."""
+
+
+def confirm(question: str) -> None:
+    """Raises ``click.Abort`` for no, and ``click.UsageError`` where no one can answer."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"There is no terminal to ask '{question}' at: use --yes.")
+    click.confirm(question, abort=True, err=True)
+
+
 def with_password(check: Callable[[], object], save: Callable[[str], T], *, from_stdin: bool) -> T:
     """What ``save`` makes of a new password. In a terminal, ``check`` is called before it is asked for, and one that is
     refused is asked for again. Raises ``CommandFailed``.

@@ -10,7 +10,7 @@ import click
 
 from app.lib.cli.errors import CommandFailed, DatabaseUnusable, MissingOrTaken
 from app.lib.db.faults import DATABASE_ERRORS, driver_error, sqlstate, to_app_error
-from app.lib.db.migrations import VERSION_TABLE, Migrations, SchemaState, schema_state
+from app.lib.db.migrations import VERSION_TABLE, MigrationFailed, Migrations, SchemaState, schema_state
 from app.lib.db.reader import Reader
 from app.lib.db.url import DatabaseURL
 from app.lib.errors import AppError, Unavailable
@@ -72,6 +72,8 @@ def database_errors(url: DatabaseURL, setting: str = "DATABASE_URL") -> Generato
     """Turns what the database of this setting, or a service, raises into ``CommandFailed``."""
     try:
         yield
+    except MigrationFailed as exc:
+        raise CommandFailed(str(exc)) from exc
     except _ERRORS as exc:
         error = exc if isinstance(exc, AppError) else to_app_error(exc)
         cause = driver_error(exc)

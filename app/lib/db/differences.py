@@ -54,6 +54,29 @@ def _line(place: str, models: str, database: str) -> str:
     return f"{place}: the models have {models}, the database has {database}"
 
 
+def stopped_by_rows(script: Any) -> list[str]:
+    """A sentence for each change of a revision that fails on a table with rows in it, and what to do about it."""
+    steps = script.upgrade_ops.ops
+    made = {each.table_name for each in steps if isinstance(each, ops.CreateTableOp)}
+    tables = [each for each in steps if isinstance(each, ops.ModifyTableOps) and each.table_name not in made]
+    return [said for table in tables for each in table.ops if (said := _stopped(table.table_name, each))]
+
+
+def _stopped(table: str, change: Any) -> str:
+    match change:
+        case ops.AddColumnOp(column=Column(nullable=False, server_default=None, computed=None, identity=None) as new):
+            return (
+                f"{table}.{new.name} is new, NOT NULL and without a default, which fails where {table} has rows: "
+                "give it a server_default, or add it as nullable, fill it, and make it NOT NULL after that."
+            )
+        case ops.AlterColumnOp(modify_nullable=False, column_name=name):
+            return f"{table}.{name} becomes NOT NULL, which fails where a row has NULL: fill those rows first."
+        case ops.CreateIndexOp(unique=True, index_name=name) | ops.CreateUniqueConstraintOp(constraint_name=name):
+            return f"{name} is unique, which fails where rows of {table} have the same values: change those rows first."
+        case _:
+            return ""
+
+
 def drop_children_first(_context: object, _revision: object, scripts: list[Any]) -> None:
     """Drops tables at the end, each before those that it refers to: PostgreSQL refuses any other order, and
     alembic's own is that of a set. It is a ``process_revision_directives``.

@@ -45,7 +45,13 @@ _SERVER_SETTINGS = {
 CONNECTION_BUDGET = 80
 """What all workers of a server open by default: PostgreSQL allows 100, and operators and job workers need some."""
 
-_max_connections = prepare(select(func.current_setting("max_connections").cast(Integer)), int)
+_max_connections = prepare(
+    select(
+        func.current_setting("max_connections").cast(Integer)
+        - func.current_setting("superuser_reserved_connections").cast(Integer)
+    ),
+    int,
+)
 
 
 class ServerRow(msgspec.Struct, frozen=True):
@@ -68,16 +74,20 @@ _UNPOOLED = 3
 
 
 class PoolSizes(msgspec.Struct, frozen=True):
-    """PostgreSQL connections of one process: ``requests`` for reads and again for writes, and so for ``jobs``."""
+    """PostgreSQL connections of one process: ``requests`` for reads and again for writes, and so for ``jobs``.
+
+    ``processes`` are the workers of `app serve`, and one `app worker` where jobs run apart.
+    """
 
     requests: int
     jobs: int
+    processes: int
 
     @classmethod
-    def of(cls, workers: int, requests: int | None) -> Self:
-        """The wanted number, or up to ten that fit into :data:`CONNECTION_BUDGET` for this number of workers."""
-        size = requests or min(10, max(1, (CONNECTION_BUDGET // workers - _UNPOOLED) // 3))
-        return cls(size, max(1, size // 2))
+    def of(cls, processes: int, requests: int | None) -> Self:
+        """The wanted number, or up to ten that fit into :data:`CONNECTION_BUDGET` for this number of processes."""
+        size = requests or min(10, max(1, (CONNECTION_BUDGET // processes - _UNPOOLED) // 3))
+        return cls(size, max(1, size // 2), processes)
 
     @property
     def total(self) -> int:
@@ -133,7 +143,7 @@ class Database:
         return None if self.url.is_sqlite else await self.reader.first(_server)
 
     async def max_connections(self) -> int | None:
-        """Connections that the server allows to all its clients; None for SQLite."""
+        """Connections that the server allows to all its clients but superusers; None for SQLite."""
         return None if self.url.is_sqlite else await self.reader.first(_max_connections)
 
     async def start(self) -> None:

@@ -2,9 +2,11 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, NamedTuple, TypeVar
 
 from alembic import command
@@ -18,17 +20,19 @@ from sqlalchemy.pool import NullPool
 
 from app.lib.clock import utc_now
 from app.lib.db.base import metadata
-from app.lib.db.differences import drop_children_first, in_words
+from app.lib.db.differences import drop_children_first, in_words, stopped_by_rows
 from app.lib.db.engine import prepare_postgresql, prepare_sqlite
+from app.lib.db.faults import DATABASE_ERRORS, DatabaseUnavailable, driver_error, to_app_error
 from app.lib.db.prepared import prepare
 from app.lib.db.reader import Reader
 from app.lib.db.url import DatabaseURL
-from app.lib.errors import Conflict
 
 T = TypeVar("T")
 
 VERSION_TABLE = "alembic_version"
 _ADVISORY_LOCK = 0x10DE57A2  # any number, as long as every starting server takes the same one
+
+_UNDONE = "Nothing was changed."
 
 _FULL_TEXT = re.compile(r"(?:ix_\w+_)?fts_")
 
@@ -46,6 +50,17 @@ class History(NamedTuple):
     revisions: frozenset[str]
 
 
+class Written(NamedTuple):
+    """A new revision, and what to know about it before it runs on rows."""
+
+    path: Path
+    warnings: list[str]
+
+
+class MigrationFailed(Exception):
+    """A migration is wrong or does not fit the rows. The text names the file, the line, the reason and what is left."""
+
+
 class SchemaState(Enum):
     """What the database's schema is to this code; the value is what to say about it."""
 
@@ -56,7 +71,7 @@ class SchemaState(Enum):
     NEWER = "The database schema is newer than this release, which works with it."
     TOO_NEW = (
         "The database schema is of a newer release, and this one does not work with it: deploy that release, "
-        "or run its 'app db downgrade' to this one's head."
+        "or downgrade with that one to the head that 'app db current' shows here."
     )
 
     @property
@@ -89,19 +104,41 @@ class Migrations:
 
     @property
     def history(self) -> History:
-        script = ScriptDirectory.from_config(self._config())
-        revisions = frozenset(each.revision for each in script.walk_revisions())
-        return History(tuple(sorted(script.get_heads())), revisions)
+        with self._failures():
+            script = ScriptDirectory.from_config(self._config())
+            revisions = frozenset(each.revision for each in script.walk_revisions())
+            return History(tuple(sorted(script.get_heads())), revisions)
 
     async def upgrade(self, revision: str = "head") -> None:
         """Migrates up. All revisions are one transaction, so a failing one leaves nothing behind; and servers that
-        start together do it one at a time. Raises ``Conflict`` when rows would refer to rows that are gone (SQLite).
+        start together do it one at a time. Raises ``MigrationFailed``.
         """
         await self._run(command.upgrade, revision)
 
     async def downgrade(self, revision: str) -> None:
         """Migrates down to a revision, ``base`` or ``-1``."""
         await self._run(command.downgrade, revision)
+
+    async def reset(self) -> None:
+        """Leaves an empty database: no tables, rows, functions or history."""
+        if self.url.is_sqlite:
+            for suffix in ("", "-wal", "-shm"):
+                self.url.path.with_name(self.url.path.name + suffix).unlink(missing_ok=True)
+            return
+        engine = self._engine()
+        try:
+            async with engine.begin() as connection:
+                await _wait_for_turn(connection)
+                schema = await connection.scalar(text("SELECT quote_ident(current_schema())"))
+                await connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+                await connection.execute(text(f"CREATE SCHEMA {schema}"))
+        finally:
+            await engine.dispose()
+
+    async def unknown(self) -> list[str]:
+        """The newest revisions of the database that this history has not: of a newer release, or of another branch."""
+        applied = () if self.url.is_missing else await self.read(_applied)
+        return [each for each in applied if each not in self.history.revisions]
 
     async def current(self) -> str | None:
         """The revision that the database is at, or None when it was never migrated. Between branches it has several."""
@@ -129,18 +166,24 @@ class Migrations:
 
         return await self.read(compare)
 
-    async def generate(self, message: str) -> Path:
+    async def generate(self, message: str) -> Written:
         """Writes a new revision from the difference between the models and the database."""
+        warnings: list[str] = []
+
+        def process(context: object, revision: object, scripts: list[Any]) -> None:
+            drop_children_first(context, revision, scripts)
+            warnings.extend(stopped_by_rows(scripts[0]))
+
         script: Any = await self.read(
             lambda connection: command.revision(
                 self._config(connection),
-                message,
+                " ".join("".join(each if each.isprintable() else " " for each in message).split()),
                 autogenerate=True,
                 rev_id=_new_name(),
-                process_revision_directives=drop_children_first,
+                process_revision_directives=process,
             )
         )
-        return Path(script.path)
+        return Written(Path(script.path), warnings)
 
     def merge(self) -> Path | None:
         """Writes a revision that follows the newest ones of all branches; None where there is one only."""
@@ -168,13 +211,31 @@ class Migrations:
             async with engine.begin() as connection:
                 if not self.url.is_sqlite:
                     await _wait_for_turn(connection)
-                await connection.run_sync(lambda sync: action(self._config(sync), revision))
+                with self._failures():
+                    await connection.run_sync(lambda sync: action(self._config(sync), revision))
                 broken = await connection.execute(text("PRAGMA foreign_key_check")) if self.url.is_sqlite else None
                 if tables := sorted({str(row[0]) for row in broken or ()}):
                     names = ", ".join(tables)
-                    raise Conflict(f"The migration was undone: rows of {names} would refer to rows that are gone.")
+                    raise MigrationFailed(f"Rows of {names} would refer to rows that are gone. {_UNDONE}")
         finally:
             await engine.dispose()
+
+    @contextmanager
+    def _failures(self) -> Generator[None]:
+        """Names the migration in which something is raised. A lost connection is the database's fault."""
+        try:
+            yield
+        except Exception as exc:
+            frames = [(each.filename, each.lineno) for each in extract_tb(exc.__traceback__)]
+            if isinstance(exc, SyntaxError):
+                frames.append((exc.filename or "", exc.lineno))
+            places = [(Path(name), line) for name, line in frames if Path(name).parent == self.directory / "versions"]
+            if not places or isinstance(to_app_error(exc), DatabaseUnavailable):
+                raise
+            cause, (path, line) = driver_error(exc), places[-1]
+            kind = "" if isinstance(cause, DATABASE_ERRORS) else f"{type(cause).__name__}: "
+            reason = str(cause).partition("\n")[0].rstrip(".")
+            raise MigrationFailed(f"Migration {path.name} failed in line {line}: {kind}{reason}. {_UNDONE}") from exc
 
     def _config(self, connection: Connection | None = None) -> Config:
         config = Config()

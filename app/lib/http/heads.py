@@ -12,8 +12,11 @@ from app.lib.errors import BadRequest, HeadersTooLarge, RequestTimeout
 
 Headers = list[tuple[bytes, bytes]]
 
-_JOINED = {b"if-none-match", b"host"}
-_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}(?:%25[\w.~-]{1,64})?\])(?::[0-9]{0,5})?")
+_ONCE = (b"host", b"transfer-encoding", b"origin", b"if-match", b"last-event-id")
+"""A proxy may go by one of two lines and we by the other. granian makes one ``Content-Length`` of two equal ones, and
+takes it off next to ``Transfer-Encoding``. What reads ``Authorization``, ``Content-Type`` or ``Idempotency-Key``
+refuses a second one with an answer of its own."""
+_HOST = re.compile(rb"(?:[\w.~!$&'()*+;=%-]{1,255}|\[[0-9A-Fa-f:.]{2,45}(?:%25[\w.~-]{1,64})?\])(?::[0-9]{0,5})?")
 
 
 def check_header_bytes(scope: Scope, most: int) -> None:
@@ -25,12 +28,19 @@ def check_header_bytes(scope: Scope, most: int) -> None:
         raise HeadersTooLarge
 
 
-def check_host(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
-    """Raises ``BadRequest`` where ``Host`` is missing, sent twice or not the name of a host (RFC 9112 section 3.2).
+def check_head(scope: Any, headers: Mapping[bytes, bytes]) -> None:
+    """Raises ``BadRequest`` for a header that may occur once and does so twice, for a body in another coding than
+    chunks (RFC 9112 section 6.1), and where ``Host`` is missing or not the name of a host (section 3.2).
 
-    HTTP/1.0 knows no such header, and HTTP/2 has another way. granian adds an empty one where it is missing.
+    HTTP/1.0 knows no ``Host``, and HTTP/2 has another way. granian adds an empty one where it is missing.
     ``headers`` are those of :func:`headers_by_name`.
     """
+    if len(headers) < len(scope["headers"]):
+        names = [name for name, _ in scope["headers"]]
+        if twice := next((name for name in _ONCE if names.count(name) > 1), None):
+            raise BadRequest(f"A request has at most one '{twice.decode().title()}' header.")
+    if headers.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        raise BadRequest("The only 'Transfer-Encoding' is 'chunked'.")
     host = headers.get(b"host", b"")
     is_good = _HOST.fullmatch(host) is not None if host else scope["http_version"] != "1.1"
     if not is_good:
@@ -38,10 +48,10 @@ def check_host(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
 
 
 def headers_by_name(headers: Any) -> dict[bytes, bytes]:
-    """The first of each header. All of ``If-None-Match``, which is a list, and of ``Host``, which may occur once."""
+    """The first of each header, and all of ``If-None-Match``, which is a list."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name in _JOINED and name in found:
+        if name == b"if-none-match" and name in found:
             found[name] += b", " + value
         else:
             found.setdefault(name, value)

@@ -26,7 +26,7 @@ from app.lib.errors import AppError, PermissionDenied, Unavailable
 from app.lib.http.conditional import check_if_none_match, if_none_match, is_personal, with_owner
 from app.lib.http.cors import CORS
 from app.lib.http.deprecation import deprecation_headers
-from app.lib.http.heads import Headers, TimedReceive, check_header_bytes, check_host, headers_by_name, send_body
+from app.lib.http.heads import Headers, TimedReceive, check_head, check_header_bytes, headers_by_name, send_body
 from app.lib.http.problems import DENIAL, error_of, head_and_body, send_problem
 from app.lib.http.proxies import TrustedProxies
 from app.lib.http.rules import BY_HEAD, complete_allow, has_head
@@ -179,7 +179,7 @@ class Exchange(Conversation):
 
     async def _run(self) -> None:
         check_header_bytes(self.scope, self.shell.max_header_bytes)
-        check_host(self.scope, self.headers)
+        check_head(self.scope, self.headers)
         check_if_none_match(self.headers.get(b"if-none-match", b""))
         if self.method == "HEAD" and has_head(self.scope):
             self.scope["method"], self.scope["state"][BY_HEAD] = "GET", True
@@ -299,7 +299,7 @@ class Handshake(Conversation):
         """Runs the application and never lets an exception out."""
         try:
             check_header_bytes(self.scope, self.shell.max_header_bytes)
-            check_host(self.scope, self.headers)
+            check_head(self.scope, self.headers)
             self.shell.cors.check_opener(self.scope)
             if self.shell.limit is not None:
                 await self.shell.limit.enter(self.scope)

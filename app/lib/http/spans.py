@@ -8,7 +8,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from app.lib.http import problems
 from app.lib.http.shell import route_of
 from app.lib.observability.metrics import METHODS
-from app.lib.observability.tracing import FAILURE, NAME, Attributes, Tracing, is_configured, span
+from app.lib.observability.tracing import FAILURE, NAME, Attributes, Tracing, endpoint, span
 
 _SERVER_ERROR = 500
 
@@ -46,7 +46,7 @@ def trace_requests(app: ASGIApp) -> ASGIApp:
                     failure = scope["state"].get(problems.FAILURE)
                     found[FAILURE] = str(status) if failure is None else type(failure).__qualname__
 
-    return traced if is_configured() else app
+    return traced if endpoint() else app
 
 
 def _parent_of(headers: Any) -> str | None:

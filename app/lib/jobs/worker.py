@@ -139,10 +139,17 @@ class Worker:
 
     async def stop(self) -> None:
         """Takes no more jobs, lets those that run finish for ``drain_seconds``, and hands the others back."""
-        self._stop_at = time.monotonic() + self._options.drain_seconds
+        seconds = self._options.drain_seconds
+        self._stop_at = time.monotonic() + seconds
+        log.info("jobs.stopping", running=len(self._running), waits_up_to_seconds=seconds)
         self._awake.set()
         if self._loop is not None:
             await self._loop
+
+    @property
+    def concurrency(self) -> int:
+        """Jobs that it runs at a time."""
+        return self._options.concurrency
 
     def fault(self) -> str | None:
         """Why it takes no jobs at the moment; None while it does."""
@@ -208,6 +215,8 @@ class Worker:
             self._hungry = True
         plans = self._planner.overdue(await reader.all(all_plans))
         others = {(row.id, row.claim): row for row in await reader.all(_running_rows) if row.claim != self.id}
+        if others and not self._next_look:  # of other workers, or of a process that was killed
+            log.info("jobs.found_running", count=len(others), taken_back_after_seconds=self._options.stale_seconds)
         lost = self._heartbeats.stale({key: row.beats for key, row in others.items()}, now)
         if not (plans or lost):
             return

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import aiosmtplib
 import msgspec
@@ -18,6 +19,8 @@ from app.lib.observability.masking import mask
 from app.lib.observability.tracing import Attributes, span
 from app.lib.settings import Secret
 
+E = TypeVar("E", bound=BaseException)
+
 SMTPSecurity = Literal["none", "starttls", "implicit"]
 """In the clear, TLS that is asked for with STARTTLS and insisted on, or TLS from the first byte."""
 
@@ -25,6 +28,7 @@ _PERMANENT = 500
 _ABOUT_US = {530, 534, 535, 538}
 """Refusals of our credentials (RFC 4954 section 6), whichever command gets them."""
 _FAULTS = (SMTPException, OSError, TimeoutError, ValueError)
+_ENDED = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPConnectError)
 _GOODBYE_SECONDS = 1.0
 
 
@@ -163,9 +167,37 @@ class SMTPTransport:
         await client.data(content, timeout=self._options.data_seconds)
 
 
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, SMTPResponseException):
-        return mask(f"{exc.code} {exc.message}")  # some servers repeat the credentials
-    if isinstance(exc, aiosmtplib.SMTPTimeoutError | TimeoutError):
-        return "the mail server did not answer in time"
-    return f"{type(exc).__name__}: {exc}"
+def _reason(exc: BaseException) -> str:
+    """In words, with the setting to look at where it is about us."""
+    if isinstance(exc, SMTPResponseException):  # whose server may repeat what it was sent
+        advice = ": check SMTP_USER and SMTP_PASSWORD" if exc.code in _ABOUT_US else ""
+        return mask(f"{exc.code} {exc.message}{advice}")
+    if certificate := _cause(exc, ssl.SSLCertVerificationError):
+        return f"its certificate is refused ({certificate.verify_message}): check SMTP_HOST and SMTP_CA_FILE"
+    text, system = str(exc), _cause(exc, OSError)
+    words = {
+        "the mail server did not answer in time: check SMTP_HOST and SMTP_PORT": isinstance(exc, TimeoutError),
+        "TLS fails: check SMTP_TLS, which is starttls for port 587 and implicit for port 465": _cause(
+            exc, ssl.SSLError
+        ),
+        "it does not take STARTTLS: set SMTP_TLS to implicit (port 465), or none within your network": "STARTTLS ext"
+        in text,
+        "it takes no sign-in this way: check SMTP_TLS, or unset SMTP_USER and SMTP_PASSWORD": "AUTH ext" in text,
+        f"{_of_system(system)}: check SMTP_HOST and SMTP_PORT": _of_system(system),
+        "it ended the connection: check SMTP_PORT and SMTP_TLS": isinstance(exc, _ENDED),
+    }
+    return next(
+        (each for each, is_it in words.items() if is_it),
+        mask(f"{text.rstrip('.') or type(exc).__name__}: check SMTP_HOST, SMTP_PORT and SMTP_TLS"),
+    )
+
+
+def _of_system(exc: OSError | None) -> str:
+    return os.strerror(exc.errno).lower() if exc and exc.errno and exc.errno > 0 else ""
+
+
+def _cause(exc: BaseException | None, kind: type[E]) -> E | None:
+    """The error of this kind under those that it was raised from."""
+    while exc is not None and not isinstance(exc, kind):
+        exc = exc.__cause__ or exc.__context__
+    return exc

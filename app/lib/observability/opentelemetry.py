@@ -141,6 +141,6 @@ async def tracing(about: Mapping[str, str]) -> AsyncGenerator[None]:
         ADDITIONS.remove(add_ids)
         Tracing.active = None
         # Not a thread of the loop's: the end of the process would wait for these.
-        last = threading.Thread(target=tracer.close, daemon=True)
+        last = threading.Thread(target=tracer.close, name="OtelClose", daemon=True)
         last.start()
         await asyncio.to_thread(last.join, FLUSH_SECONDS)

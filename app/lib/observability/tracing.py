@@ -38,11 +38,11 @@ class Tracing:
     active: ClassVar[Tracer | None] = None
 
 
-def is_configured() -> bool:
-    """Whether there is an address to send traces to, and no other of the SDK's variables is against it."""
+def endpoint() -> str | None:
+    """The address to send traces to, where there is one and no other of the SDK's variables is against it."""
     address = os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     is_off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    return bool(address) and not is_off and "otlp" in os.environ.get("OTEL_TRACES_EXPORTER", "otlp")
+    return address if not is_off and "otlp" in os.environ.get("OTEL_TRACES_EXPORTER", "otlp") else None
 
 
 def span(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app.lib.openapi.components import JSONObject
-from app.lib.openapi.samples import HOST, SampleRequest, sample_request, value_of
+from app.lib.openapi.samples import SampleRequest, sample_request, value_of
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _PARAMETER = re.compile(r"\{(\w+)\}")
@@ -83,10 +83,10 @@ def _request(operation: _Operation, examples: JSONObject, creators: dict[str, st
         used.setdefault(match[1], value_of(parameters[match[1]]))
         return f"{{{{{match[1]}}}}}"
 
-    path = _PARAMETER.sub(reference, operation.path)
-    sample = sample_request(operation.method.upper(), path, operation.described, examples)
+    url = "{{base}}" + _PARAMETER.sub(reference, operation.path)
+    sample = sample_request(operation.method.upper(), url, operation.described, examples)
     lines = [f"### {operation.described['summary']}", f"# @name {operation.name}"]
-    lines.append(f"{sample.method} {sample.url.replace(HOST, '{{base}}', 1)}")
+    lines.append(f"{sample.method} {sample.url}")
     return "\n".join([*lines, *_headers(sample), *_body(sample, operation, creators), ""])
 
 

@@ -62,7 +62,7 @@ def tidy_parameter(parameter: JSONObject) -> JSONObject:
         kept["example"] = example_id(parameter["name"])
         kept.setdefault("description", f"The id of the {parameter['name'].removesuffix('_id').replace('_', ' ')}.")
     if kept["in"] == "path" and schema.get("type") == "integer":
-        kept["example"] = schema["minimum"]
+        kept["example"] = schema.get("minimum", 1)
     return kept
 
 

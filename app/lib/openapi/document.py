@@ -5,7 +5,8 @@ types it reads and which headers it answers with follow from its policy, its rul
 they are written here, in one place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -92,6 +93,9 @@ def sends_headers(status: int, *names: str) -> JSONObject:
     return {SENDS_HEADERS: {str(status): names}}
 
 
+EXAMPLE_ORIGIN = "https://api.example.com"
+
+
 class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What the document says about the service itself."""
 
@@ -100,6 +104,8 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     token_url: str
     """A path, like those in links of the description: ``base_path`` comes before it."""
+    origin: str = EXAMPLE_ORIGIN
+    """In samples. A file is of no service in particular, so that of an example."""
     base_path: str = ""
     contact_url: str | None = None
     contact_email: str | None = None
@@ -110,10 +116,11 @@ class DocumentInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     """The whole document, as plain JSON values."""
+    address = info.origin + info.base_path
     config = OpenAPIConfig(
         title=info.title,
         version=info.version,
-        description=info.description.replace("](/", f"]({info.base_path}/"),
+        description=info.description.replace("](/", f"]({info.base_path}/").replace(EXAMPLE_ORIGIN, address),
         contact=Contact(name=info.title, url=info.contact_url, email=info.contact_email),
         license=License(name="MIT", identifier="MIT"),
         servers=[Server(url=info.base_path or "/", description="This service: in production, staging, or local.")],
@@ -132,13 +139,14 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
         for method, (handler, _) in route.route_handler_map.items() if isinstance(route, HTTPRoute) else ():
             if method != "OPTIONS" and handler.resolve_include_in_schema():
                 operation = document["paths"][route.path_format or "/"][method.lower()]
-                statuses = _complete(operation, handler)
-                path = info.base_path + example_path(route.path_format or "/", operation)
-                for status in statuses:
-                    used.setdefault(status, []).append(path)
-                raised += [(each, path) for each in handler.opt.get(MAY_RAISE, ())]
-                illustrate(operation, examples, handler.opt)
-                operation["x-codeSamples"] = code_samples(method, path, operation, examples)
+                with _naming(handler):
+                    statuses = _complete(operation, handler)
+                    path = info.base_path + example_path(route.path_format or "/", operation)
+                    for status in statuses:
+                        used.setdefault(status, []).append(path)
+                    raised += [(each, path) for each in handler.opt.get(MAY_RAISE, ())]
+                    illustrate(operation, examples, handler.opt)
+                    operation["x-codeSamples"] = code_samples(method, info.origin + path, operation, examples)
     for name in _form_schemas(document):
         members: JSONObject = schemas[name]["properties"]
         schemas[name]["properties"] = {member: without_null(schema) for member, schema in members.items()}
@@ -156,6 +164,16 @@ def build_document(app: Litestar, info: DocumentInfo) -> JSONObject:
     name_choices(document)
     make_portable(document)
     return document
+
+
+@contextmanager
+def _naming(handler: HTTPRouteHandler) -> Generator[None]:
+    """An error while a route is described says which one it is."""
+    try:
+        yield
+    except Exception as exc:
+        exc.add_note(f"while {handler} was described")
+        raise
 
 
 def _referred(document: JSONObject, kind: str, components: JSONObject) -> JSONObject:

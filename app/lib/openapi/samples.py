@@ -14,7 +14,6 @@ from app.lib.http.rules import FORM, JSON
 from app.lib.openapi.components import JSONObject
 from app.lib.openapi.examples import example_of
 
-HOST = "https://api.example.com"
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _TOKEN, _KEY = "Authorization", "Idempotency-Key"
 
@@ -31,9 +30,9 @@ class SampleRequest(msgspec.Struct, frozen=True):
     body: Any
 
 
-def code_samples(method: str, path: str, operation: JSONObject, examples: JSONObject) -> list[JSONObject]:
-    """For an operation that has its examples, at a path of :func:`example_path` after the base path."""
-    request = sample_request(method.upper(), path, operation, examples)
+def code_samples(method: str, url: str, operation: JSONObject, examples: JSONObject) -> list[JSONObject]:
+    """For an operation that has its examples; the path of the URL is one of :func:`example_path`."""
+    request = sample_request(method.upper(), url, operation, examples)
     writers: tuple[tuple[str, str, Callable[[SampleRequest], str]], ...] = (
         ("Shell", "curl", _curl),
         ("Python", "Python (httpx)", _python),
@@ -48,11 +47,10 @@ def example_path(path: str, operation: JSONObject) -> str:
     return _PARAMETER.sub(lambda match: quote(values[match[1]]), path)
 
 
-def sample_request(method: str, path: str, operation: JSONObject, examples: JSONObject) -> SampleRequest:
+def sample_request(method: str, url: str, operation: JSONObject, examples: JSONObject) -> SampleRequest:
     """The same request for every language."""
     parameters = operation.get("parameters", [])
     query = {each["name"]: value_of(each) for each in parameters if each["in"] == "query" and each.get("required")}
-    url = HOST + path
     content = operation.get("requestBody", {}).get("content", {})
     media_type, described = next(iter(content.items()), (None, {}))
     body = example_of(described, examples)

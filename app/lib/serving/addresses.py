@@ -14,6 +14,8 @@ _REASONS = {
 class AddressUnavailable(Exception):
     """Nothing can listen there; the text is a clause such as ``127.0.0.1:8000 is in use by another process``."""
 
+    is_taken = False
+
 
 def claim(host: str, port: int, count: int) -> list[socket.socket]:
     """Sockets on ``port``, after a test that it is free; clients are taken once ``listen`` is called. Raises
@@ -33,7 +35,9 @@ def claim(host: str, port: int, count: int) -> list[socket.socket]:
         socket.create_server(address, family=family).close()
         return [_bound(address, family) for _ in range(count if sys.platform == "linux" else 1)]
     except OSError as exc:
-        raise AddressUnavailable(f"{shown} {_REASONS.get(exc.errno or 0, 'cannot be listened on')}") from exc
+        failure = AddressUnavailable(f"{shown} {_REASONS.get(exc.errno or 0, 'cannot be listened on')}")
+        failure.is_taken = exc.errno == errno.EADDRINUSE
+        raise failure from exc
 
 
 def _bound(address: tuple[str, int], family: int) -> socket.socket:

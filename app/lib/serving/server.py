@@ -192,10 +192,12 @@ class _Server(MPServer):
         number = args[0] if args else signal.SIGTERM
         if self._signalled_at is None:
             self._signalled_at = time.monotonic()
+            delay = self._options.drain_seconds if number == signal.SIGTERM else 0.0
+            _logger.info("stopping", workers=len(self.wrks), waits_up_to_seconds=delay + KILL_TIMEOUT)
             for worker in self.wrks:
                 worker.interrupt_by_parent = True  # a service manager may have signalled them as well
-            if self._options.drain_seconds and number == signal.SIGTERM:
-                self._end_after(DRAIN_SIGNAL, self._options.drain_seconds)
+            if delay:
+                self._end_after(DRAIN_SIGNAL, delay)
             else:
                 self._finish()
         elif number == signal.SIGINT and time.monotonic() - self._signalled_at > IMPATIENCE:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.lib.events import Event
+from app.lib.events import Event, Hint, event
 
 
 class WebhookPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +19,16 @@ class WebhookPayload(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any]
     words: dict[str, str | None] = msgspec.field(default_factory=dict)
     concerns: tuple[UUID, ...] = ()
+
+
+@event("webhooks.words_erasing")
+class WordsErasing(Hint, frozen=True, kw_only=True):
+    """Asks listeners in the transaction to erase these :attr:`WebhookPayload.words` of messages about the aggregates,
+    because the person whom they concern is erased.
+    """
+
+    aggregate_ids: tuple[UUID, ...]
+    words: tuple[str, ...]
 
 
 class WebhookKind(msgspec.Struct, frozen=True, kw_only=True):

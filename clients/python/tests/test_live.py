@@ -9,7 +9,7 @@ import httpx
 import pytest
 from lodestar_client.client import LodestarClient, ProblemError, Tokens, unwrap
 from lodestar_client.generated.api.auth import register
-from lodestar_client.generated.api.rooms import create_room, create_room_message, list_rooms
+from lodestar_client.generated.api.rooms import create_room, create_room_message, get_room, list_rooms
 from lodestar_client.generated.api.users import get_me, update_me
 from lodestar_client.generated.models import MessageCreate, OwnUserUpdate, Registration, RoomCreate
 from lodestar_client.realtime import Event
@@ -53,6 +53,7 @@ async def test_a_day_with_the_client() -> None:
         await creates_once(client, network)
         await repeats_only_what_is_safe(client, network)
         await names_what_is_refused(client)
+        await keeps_what_it_does_not_know(client, network)
         await hears_a_message(client)
         await forgets_a_session_that_has_ended(client)
 
@@ -110,6 +111,25 @@ async def names_what_is_refused(client: LodestarClient) -> None:
         unwrap(await create_room.asyncio(client=client.api, body=RoomCreate(name="No Room")))
     assert (refused.value.status, refused.value.code) == (422, "validation_failed")
     assert [(each.pointer, each.code) for each in refused.value.errors] == [("/name", "invalid_format")]
+
+
+async def keeps_what_it_does_not_know(client: LodestarClient, network: Network) -> None:
+    """A newer service has more values, and more members."""
+    [room] = unwrap(await list_rooms.asyncio(client=client.api, name="coffee")).items
+    newer = {**room.to_dict(), "visibility": "by_invitation", "color": "red"}
+    problem = {
+        "type": "/problems/no-tea",
+        "title": "No tea",
+        "status": 409,
+        "code": "no_tea",
+        "detail": "None is left.",
+    }
+    problem |= {"instance": "/api/v1/rooms", "request_id": "a-request"}
+    network.endings = [lambda _: httpx.Response(200, json=newer), lambda _: httpx.Response(409, json=problem)]
+    assert unwrap(await get_room.asyncio(room.id, client=client.api)).visibility == "by_invitation"
+    with pytest.raises(ProblemError) as refused:
+        unwrap(await create_room.asyncio(client=client.api, body=RoomCreate(name="tea-for-two")))
+    assert refused.value.code == "no_tea"
 
 
 async def hears_a_message(client: LodestarClient) -> None:

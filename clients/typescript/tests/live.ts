@@ -77,6 +77,17 @@ test("a refusal names the members", async () => {
   assert.deepEqual(error.errors.map(({ pointer, code }) => [pointer, code]), [["/name", "invalid_format"]]);
 });
 
+test("keeps values and members that only a newer service has", async () => {
+  const [room] = (await unwrap(client.api.GET("/api/v1/rooms", { params: { query: { name: "tea" } } }))).items;
+  endings.push(
+    () => Response.json({ ...room, visibility: "by_invitation", color: "red" }),
+    () => Response.json({ code: "no_tea", detail: "None is left." }, { status: 409 }),
+  );
+  const newer = await unwrap(client.api.GET("/api/v1/rooms/{room_id}", { params: { path: { room_id: room!.id } } }));
+  assert.equal(newer.visibility as string, "by_invitation");
+  await assert.rejects(unwrap(client.api.POST("/api/v1/rooms", { body: { name: "tea-for-two" } })), { code: "no_tea" });
+});
+
 test("a socket hears a message", async () => {
   const [room] = (await unwrap(client.api.GET("/api/v1/rooms", { params: { query: { name: "tea" } } }))).items;
   const realtime = client.realtime();

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from app.domain.accounts.events import UserErasing
-from app.domain.orders.listeners import forget_customer
 from app.lib.mail.templates import MailTemplates
 from tests.support.apps import core_of
 from tests.support.shop import API, SEND, Shop
@@ -98,7 +97,9 @@ async def test_a_cancellation_keeps_its_reason_until_the_customer_is_forgotten(s
     bodies = [msgspec.json.decode(body) for (body,) in await shop.rows("SELECT body FROM webhook_deliveries")]
     assert {each["data"]["reason"] for each in bodies} == {"Too slow.", "Out of print."}
     async with core_of(shop.app).database.independent() as unit:
-        await forget_customer.handle(UserErasing(user_id=shop.customer.id), unit)
+        await core_of(shop.app).events.publish(unit, UserErasing(user_id=shop.customer.id))
+    bodies = [msgspec.json.decode(body) for (body,) in await shop.rows("SELECT body FROM webhook_deliveries")]
+    assert [(each["type"], each["data"]["reason"]) for each in bodies] == [("order.cancelled", None)] * 2
     assert await shop.rows("SELECT 1 FROM order_events WHERE reason IS NOT NULL") == []
     assert await published(shop, paid, "order.cancelled") == [{**sent, "reason": None}]
     assert [each["reason"] for each in await published(shop, unpaid, "order.cancelled")] == [None]

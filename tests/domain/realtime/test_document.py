@@ -13,8 +13,9 @@ from litestar import Litestar
 from app.domain.realtime.controllers.document import realtime_document
 from app.lib.openapi.patterns import make_portable
 from app.lib.realtime.errors import FrameCode
-from app.lib.realtime.frames import ClientFrame, CloseCode, ServerFrame, decode_frame
+from app.lib.realtime.frames import ClientFrame, CloseCode, Event, ServerFrame, decode_frame
 from app.lib.settings import WebAddress
+from tests.contract.routes import DOCUMENT as OPENAPI
 from tests.domain.realtime.steps import channel_of, make_room
 from tests.support.apps import Deployment, client_of
 from tests.support.people import Person
@@ -154,3 +155,18 @@ async def test_it_is_off_where_documentation_is(deployment: Deployment) -> None:
     app = await deployment.start(DOCS="off")
     async with client_of(app) as client:
         assert (await client.get("/docs/asyncapi.json")).status_code == 404
+
+
+def test_the_event_stream_shows_a_frame() -> None:
+    """In the OpenAPI document."""
+    [shown] = [
+        operation["responses"]["200"]["content"]["text/event-stream"]["example"]
+        for item in OPENAPI["paths"].values()
+        for operation in item.values()
+        if operation["operationId"] == "streamEvents"
+    ]
+    position, event, data = shown.removesuffix("\n\n").split("\n")
+
+    frame = msgspec.json.decode(data.removeprefix("data: "), type=Event)
+    assert msgspec.json.encode(frame).decode() == data.removeprefix("data: ")
+    assert (position, event) == (f"id: {frame.channel}={frame.id}", "event: event")

@@ -10,6 +10,7 @@ from sqlalchemy import event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from app.lib.clock import utc_now
+from app.lib.db import sqlite
 from app.lib.db.engine import Database
 from app.lib.db.faults import DatabaseUnavailable, is_lock_timeout, is_retryable, to_app_error
 from app.lib.db.prepared import prepare
@@ -133,7 +134,11 @@ async def test_processes_that_write_to_one_file_lose_nothing(toys: Database) -> 
 
 
 @ON_SQLITE
-async def test_a_statement_of_the_writer_is_ended_after_five_seconds(toys: Database, run: Run) -> None:
+async def test_a_statement_of_the_writer_is_ended_after_its_time(
+    toys: Database, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sqlite.STATEMENT_SECONDS == 5.0  # in which it would use the processor
+    monkeypatch.setattr(sqlite, "STATEMENT_SECONDS", 0.5)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(DBAPIError) as caught:

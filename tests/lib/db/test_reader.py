@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Select, bindparam, column, func, insert, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.lib.db import sqlite
 from app.lib.db.base import new_id
 from app.lib.db.engine import Database, DatabaseOptions
 from app.lib.db.faults import DatabaseUnavailable, to_app_error
@@ -113,7 +114,8 @@ async def test_many_parallel_reads_share_few_connections(toys: Database) -> None
     assert toys.usage()["read"].in_use == 0
 
 
-async def test_a_statement_that_takes_too_long_is_unavailable(toys: Database) -> None:
+async def test_a_statement_that_takes_too_long_is_unavailable(toys: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "STATEMENT_SECONDS", 0.5)  # PostgreSQL only sleeps
     async with asyncio.timeout(PATIENCE):
         with pytest.raises(Exception) as caught:  # noqa: PT011 - each driver has its own
             await toys.reader.all(slow(toys))

@@ -276,9 +276,16 @@ async def test_a_small_body_that_is_refused_unread_leaves_the_connection_open(se
         (b"HTTP/1.1\r\nHost: ::1", 400),
         (b"HTTP/1.1\r\nHost: \xff", 400),
         (b"HTTP/1.0\r\nHost: a\r\nHost: b", 400),
+        (b"HTTP/1.1\r\nHost: a,b", 400),
+        (b"HTTP/1.1\r\nHost: t\r\nOrigin: http://a\r\nOrigin: http://b", 400),
+        (b'HTTP/1.1\r\nHost: t\r\nIf-Match: "1"\r\nIf-Match: "2"', 400),
+        (b"HTTP/1.1\r\nHost: t\r\nLast-Event-ID: 1\r\nLast-Event-ID: 2", 400),
+        (b"HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+        (b"HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: gzip, chunked", 400),
+        (b"HTTP/1.1\r\nHost: t\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 192.0.2.2", 200),
     ],
 )
-async def test_a_request_has_one_good_host(served: Served, lines: bytes, status: int) -> None:
+async def test_a_head_is_good_and_not_ambiguous(served: Served, lines: bytes, status: int) -> None:
     async with connect(served) as connection:
         await connection.write(b"GET /plain " + lines + b"\r\nConnection: close\r\n\r\n")
         reply = await connection.reply()

@@ -54,7 +54,9 @@ def test_the_jobs_of_a_killed_worker_are_taken_back_in_time() -> None:
     assert options.beat_seconds + options.stale_seconds + 2 * options.poll_seconds <= PROMISE
 
 
-async def test_after_kill_9_the_job_runs_again(bench: Bench, workers: Workers) -> None:
+async def test_after_kill_9_the_job_runs_again(
+    bench: Bench, workers: Workers, capfd: pytest.CaptureFixture[str]
+) -> None:
     async with bench.database.independent() as unit:
         job_id = await enqueue(unit, work, Note("600"))
     first = workers.start()
@@ -66,6 +68,8 @@ async def test_after_kill_9_the_job_runs_again(bench: Bench, workers: Workers) -
 
     row = await bench.row(job_id)
     assert (row.status, row.attempts, row.losses) == ("running", 1, 1)
+    said = capfd.readouterr().out
+    assert [said.count(event) for event in ("jobs.found_running", "jobs.taken_back")] == [1, 1]
 
 
 async def test_on_sigterm_running_jobs_finish(bench: Bench, workers: Workers) -> None:

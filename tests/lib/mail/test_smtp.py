@@ -110,7 +110,7 @@ async def test_a_server_that_is_silent_is_not_waited_for_for_ever(server: MailSe
 async def test_a_server_that_is_not_there_is_temporary(server: MailServer) -> None:
     await server.stop()
 
-    with pytest.raises(TemporaryFailure, match="no connection"):
+    with pytest.raises(TemporaryFailure, match="connection refused: check SMTP_HOST and SMTP_PORT"):
         await transport_to(server).send(outgoing())
 
 
@@ -152,7 +152,9 @@ async def test_an_address_beyond_ascii_goes_where_it_can() -> None:
 async def test_the_server_has_to_show_a_good_certificate(tmp_path: Path) -> None:
     context, certificate = self_signed(tmp_path)
     async with mail_server(tls_context=context, require_starttls=True) as server:
-        with pytest.raises(TemporaryFailure, match="no connection"):
+        with pytest.raises(
+            TemporaryFailure, match=r"certificate is refused \(.*self.signed.*\): check SMTP_HOST and SMTP_CA"
+        ):
             await transport_to(server, security="starttls").send(outgoing())
         assert server.messages == []
         await transport_to(server, security="starttls", ca_file=certificate).send(outgoing())
@@ -163,16 +165,22 @@ async def test_the_server_has_to_show_a_good_certificate(tmp_path: Path) -> None
 
 
 async def test_starttls_is_insisted_on(server: MailServer) -> None:
-    with pytest.raises(TemporaryFailure, match="no connection"):
+    with pytest.raises(
+        TemporaryFailure, match=r"^no connection .*: it does not take STARTTLS: set SMTP_TLS to implicit"
+    ):
         await transport_to(server, security="starttls").send(outgoing())
 
     assert server.heard == ["EHLO"]
+    with pytest.raises(TemporaryFailure, match="TLS fails: check SMTP_TLS"):
+        await transport_to(server, security="implicit").send(outgoing())
+    with pytest.raises(TemporaryFailure, match="takes no sign-in this way: check SMTP_TLS, or unset SMTP_USER"):
+        await transport_to(server, user="lodestar", password=Secret("n0t-it")).send(outgoing())
 
 
 async def test_a_certificate_for_another_name_is_refused(tmp_path: Path) -> None:
     context, certificate = self_signed(tmp_path, address="192.0.2.1")
     async with mail_server(tls_context=context) as server:
-        with pytest.raises(TemporaryFailure, match="no connection"):
+        with pytest.raises(TemporaryFailure, match=r"certificate is refused .*: check SMTP_HOST and SMTP_CA_FILE"):
             await transport_to(server, security="starttls", ca_file=certificate).send(outgoing())
 
 
@@ -189,6 +197,7 @@ async def test_signing_in(tmp_path: Path) -> None:
         await transport_to(server, **secure, password=Secret("s3cret-word")).send(outgoing())
 
         assert "n0t-it" not in wrong.value.reason
+        assert wrong.value.reason.endswith(": check SMTP_USER and SMTP_PASSWORD")
         assert len(server.messages) == 1
 
 

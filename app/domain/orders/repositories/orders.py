@@ -180,9 +180,9 @@ class OrderRepository(Repository):
         """Orders that were not paid in time and have no payment under way."""
         return await self.unit.all(_list_overdue, now=now, limit=limit)
 
-    async def forget_customer(self, user_id: UUID) -> int:
+    async def forget_customer(self, user_id: UUID) -> list[UUID]:
         """Removes the person from a batch of their orders, and the notes, metadata and reasons, also from events that
-        are kept. Returns its size.
+        are kept. Returns their ids.
         """
         orders = await self.unit.all(_forget_customer, user_id=user_id, now=utc_now())
         await self.unit.execute_many(_forget_reasons, [{"of_order": each} for each in orders])
@@ -190,7 +190,7 @@ class OrderRepository(Repository):
             stored = await self.unit.session.execute(_with_reasons.where(_stored.c.aggregate_id.in_(orders)))
             rows = [{"event_id": event_id, "text": _without_reason(payload)} for event_id, payload in stored.tuples()]
             await self.unit.execute_many(_rewrite, rows)
-        return len(orders)
+        return orders
 
 
 def _without_reason(payload: str) -> str:

@@ -7,6 +7,10 @@
   Scalar.createApiReference(target, {
     url: target.dataset.openapi,
     authentication: { preferredSecurityScheme: target.dataset.securityScheme },
+    // Of the password form: user name and password. The service ignores a client's id and secret, and there are no scopes.
+    customCss:
+      'tr:has([data-placeholder$="/token"]), tr:has([data-placeholder="janedoe"]) ~ ' +
+      'tr:not(:has([placeholder="********"]), :last-child) { display: none !important; }',
     metaData: { title: document.title },
     withDefaultFonts: false,
     telemetry: false,

@@ -15,11 +15,10 @@ from app.domain.webhooks.repositories import (
     FAILED,
     PENDING,
     SUCCEEDED,
-    DeliverWebhook,
     DeliveryRepository,
-    DueDelivery,
     WebhookRepository,
 )
+from app.domain.webhooks.rows import DeliverWebhook, DueDelivery
 from app.domain.webhooks.services.secrets import signing_keys
 from app.lib import audit
 from app.lib.audit import SYSTEM

@@ -10,7 +10,8 @@ from app.domain.webhooks.errors import (
     WebhookNotFound,
 )
 from app.domain.webhooks.models import WebhookDelivery
-from app.domain.webhooks.repositories import PENDING, DeliverWebhook, DeliveryRepository, WebhookRepository
+from app.domain.webhooks.repositories import PENDING, DeliveryRepository, WebhookRepository
+from app.domain.webhooks.rows import DeliverWebhook
 from app.domain.webhooks.services.deliver import TEST_KIND, enqueue_delivery
 from app.domain.webhooks.settings import WebhookSettings
 from app.lib.clock import utc_now

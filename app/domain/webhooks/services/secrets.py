@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from app.domain.webhooks.models import WebhookEndpoint
-from app.domain.webhooks.repositories import DueDelivery
+from app.domain.webhooks.rows import DueDelivery
 from app.lib.security.sealing import Sealer
 from app.lib.webhooks.signing import new_secret, show_secret
 
