@@ -280,7 +280,12 @@ def test_code_is_watched_on_request(serve: Serve) -> None:
     server = serve("--reload")
     server.until_it_answers("/health/ready")
     workers = server.workers()
+    os.utime(startup.__file__)
 
+    server.until(lambda: f'"code.changed","file":"{startup.__file__}"' in server.output)
+    until_gone(workers)
+    server.until_it_answers("/health/ready")
+    workers = server.workers()
     assert server.end(signal.SIGINT) == 0
     until_gone(workers)
     assert "Traceback" not in server.errors

@@ -22,7 +22,7 @@ from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer, WorkerProcess
-from watchfiles import PythonFilter
+from watchfiles import Change, PythonFilter
 
 from app.lib.serving.connections import ConnectionWatch, CountedAs
 from app.lib.serving.draining import DRAIN_SIGNAL, RETIRE_SIGNAL
@@ -103,6 +103,15 @@ def run_server(app_factory: str, options: ServerOptions) -> None:
     server.run(app_factory)
 
 
+class _PythonFiles(PythonFilter):
+    """Says what the workers are restarted for."""
+
+    def __call__(self, change: Change, path: str) -> bool:
+        if wanted := super().__call__(change, path):
+            _logger.info("code.changed", file=path, change=change.name)
+        return wanted
+
+
 class _Worker(WorkerProcess):
     def is_alive(self) -> bool:
         """False at once when a thread of granian has reaped it, which may note so after others have looked."""
@@ -147,7 +156,7 @@ class _Server(MPServer):
             workers_kill_timeout=KILL_TIMEOUT,
             reload=options.reload_directory is not None,
             reload_paths=[options.reload_directory] if options.reload_directory else None,
-            reload_filter=PythonFilter,
+            reload_filter=_PythonFiles,
             reload_ignore_worker_failure=True,
         )
 
