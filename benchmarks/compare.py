@@ -119,7 +119,12 @@ def _product(number: int) -> dict[str, Any]:
 
 
 def _post(*, is_published: bool) -> dict[str, Any]:
-    return {"title": "A benchmark", "content": "Some words. " * 40, "tags": ["bench"], "is_published": is_published}
+    return {
+        "title": "A benchmark [<id>]",
+        "content": "Some words. " * 40,
+        "tags": ["bench"],
+        "is_published": is_published,
+    }
 
 
 def _measure(subject: Subject, name: str, arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ const run = autocannon({
   connections,
   duration: seconds,
   sampleInt: 100,
+  idReplacement: true, // of [<id>] in bodies
   timeout: 60,
   setupClient: (client) => {
     const { headers, requests } = plans[number++ % plans.length]

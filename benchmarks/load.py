@@ -15,6 +15,8 @@ JSON = {"content-type": "application/json"}
 
 
 class Request(msgspec.Struct, omit_defaults=True):
+    """``[<id>]`` in the body is another text each time."""
+
     path: str
     method: str = "GET"
     body: str | None = None

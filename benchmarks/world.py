@@ -90,7 +90,7 @@ class World:
         ]
 
     def new_posts(self) -> list[Plan]:
-        return [Plan([post(f"{API}/posts", POST)], {**self.root.headers, **JSON})]
+        return [Plan([post(f"{API}/posts", POST | {"title": "A benchmark [<id>]"})], {**self.root.headers, **JSON})]
 
     def logins(self) -> list[Plan]:
         def login(person: Person) -> Plan:

@@ -6,8 +6,7 @@ import pytest
 from litestar import WebSocket, get, websocket
 from litestar.exceptions import ImproperlyConfiguredException
 
-import app.asgi
-from app.asgi import create_app
+from app.asgi import DOMAINS, create_app
 from app.lib.db.url import DatabaseURL
 from app.lib.domain import Domain
 from app.lib.security.policies import authenticated, permission, public
@@ -38,25 +37,22 @@ async def socket_without_policy(socket: WebSocket[Any, Any, Any]) -> None: ...
     "handler", [without_policy, with_two_policies, with_empty_guards, socket_without_policy], ids=str
 )
 @pytest.mark.parametrize("place", ["controllers", "root_handlers"])
-def test_the_app_refuses_to_start_with_a_route_that_has_not_one_policy(
-    monkeypatch: pytest.MonkeyPatch, handler: Any, place: str
-) -> None:
+def test_the_app_refuses_to_start_with_a_route_that_has_not_one_policy(handler: Any, place: str) -> None:
     members: dict[str, Any] = {place: (handler,)}
     careless = Domain(name="careless", **members)
-    monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careless))
 
     with pytest.raises(ImproperlyConfiguredException, match="polic"):
-        create_app(SETTINGS)
+        create_app(SETTINGS, (*DOMAINS, careless))
 
 
 @get("/with-policy", guards=[authenticated])
 async def with_policy() -> None: ...
 
 
-def test_the_app_starts_with_a_route_that_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_app_starts_with_a_route_that_has_one() -> None:
     careful = Domain(name="careful", controllers=(with_policy,))
-    monkeypatch.setattr(app.asgi, "DOMAINS", (*app.asgi.DOMAINS, careful))
 
-    walked = {endpoint.path: repr(endpoint.policy) for endpoint in endpoints(create_app(SETTINGS))}
+    app = create_app(SETTINGS, (*DOMAINS, careful))
+    walked = {endpoint.path: repr(endpoint.policy) for endpoint in endpoints(app)}
 
     assert walked["/api/v1/with-policy"] == "authenticated"

@@ -137,8 +137,10 @@ def test_the_document_does_not_depend_on_the_settings() -> None:
     assert described(create_app(production)) == DOCUMENT
 
 
-async def test_the_served_document_is_this_one_and_its_samples_call_who_serves_it(client: httpx.AsyncClient) -> None:
-    served, own = (await client.get("/docs/openapi.json")).text, core_of(APP).settings.address.origin
+async def test_the_served_document_is_this_one_and_its_samples_call_who_serves_it(
+    app: Litestar, client: httpx.AsyncClient
+) -> None:
+    served, own = (await client.get("/docs/openapi.json")).text, core_of(app).settings.address.origin
 
     assert json.loads(served) == json.loads(json.dumps(DOCUMENT).replace(EXAMPLE_ORIGIN, own))
     assert served.count(f"{own}/api/v1/users/me") > 3

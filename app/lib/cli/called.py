@@ -17,9 +17,8 @@ _COMMAND = re.compile(r"(?<=')(?=(?:app|just) [a-z-])")
 
 def caller() -> str:
     """What stood before `app`: `uv run `, a folder that is not in the PATH, or nothing."""
-    if (
-        "UV_RUN_RECURSION_DEPTH" in os.environ
-    ):  # `uv run` sets it, and the path of uv, which ./dev may have installed here
+    if "UV_RUN_RECURSION_DEPTH" in os.environ:
+        # `uv run` sets it, and the path of uv, which ./dev may have installed here.
         uv, here = Path(os.environ.get("UV", "uv")), Path.cwd()
         return f"{uv.relative_to(here) if uv.is_relative_to(here) else 'uv'} run "
     program, found = Path(sys.argv[0]), shutil.which("app")

@@ -62,11 +62,9 @@ async def test_a_visitor_from_the_network_is_not_shown_the_mailbox_of_a_developm
                 assert await links(client) == ALWAYS | DOCUMENTED | {"/demo/chat"}
 
 
-async def test_a_domain_that_is_gone_takes_its_links_along(
-    database_url: DatabaseURL, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.asgi.DOMAINS", tuple(each for each in DOMAINS if each.name != "realtime"))
-    app = create_app(settings_for(database_url, ENVIRONMENT="development"))
+async def test_a_domain_that_is_gone_takes_its_links_along(database_url: DatabaseURL) -> None:
+    domains = tuple(each for each in DOMAINS if each.name != "realtime")
+    app = create_app(settings_for(database_url, ENVIRONMENT="development"), domains)
     async with client_of(app) as client:
         home = (await client.get("/")).json()
 
