@@ -58,7 +58,7 @@ def documents() -> dict[Path, str]:
     reference = _DOCS / "reference"
     return {
         _DOCS / "openapi.json": render(),
-        _DOCS / "api.http": http_collection(described(), _collection_variables()),
+        _DOCS / "api.http": http_collection(described(), _collection_variables(), [domain.steps for domain in DOMAINS]),
         reference / "settings.md": _page("Settings", _SETTINGS, _settings()),
         reference / "cli.md": _page(
             "The command line", _COMMAND_LINE, _commands(main, click.Context(main, None, "app"))

@@ -20,13 +20,13 @@ def seed() -> None:
     """
     if load_settings()[0].is_production:
         raise CommandFailed("Demo accounts have public passwords.", "Nothing is seeded in production.")
-    created = run(_seed)
+    created = run(create_demo_data)
     click.echo(f"{created} people and their data are created." if created else "The demo data exists already.")
     for sign_in in SIGN_INS:
         click.echo(f"{sign_in.kind:<10} {sign_in.email:<18} {sign_in.password}")
 
 
-async def _seed(core: Core) -> int:
+async def create_demo_data(core: Core) -> int:
     """Each domain's data in one transaction, all or nothing; returns the number of new people. Payments come after it,
     because no provider is called inside a transaction.
     """

@@ -16,6 +16,7 @@ from app.lib.events import Listener
 from app.lib.export import Export
 from app.lib.http.problems import KIT_ERROR_CODES
 from app.lib.jobs import Job
+from app.lib.openapi.collection import Steps
 from app.lib.realtime.channels import ChannelKind
 from app.lib.security.principal import Principal
 from app.lib.services import Services
@@ -96,6 +97,8 @@ class Domain(msgspec.Struct, frozen=True, kw_only=True):
     """Sentences for the head of the OpenAPI document."""
     links: tuple[Link, ...] = ()
     """What ``GET /`` leads to."""
+    steps: Steps = Steps()
+    """How its requests follow each other in ``docs/api.http``."""
     demo: str | None = None
     """``module:function`` of an ``async def seed(demo: Demo) -> None`` for ``app seed``."""
 

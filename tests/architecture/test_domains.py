@@ -20,7 +20,7 @@ NAMES = sorted(path.name for path in (APP / "domain").iterdir() if (path / "__in
 
 ROOMS = {
     "audit", "build", "channels", "commands", "controllers", "demo", "dtos", "errors", "events", "exports", "jobs",
-    "listeners", "models", "permissions", "repositories", "rows", "services", "settings", "webhooks",
+    "listeners", "models", "permissions", "repositories", "rows", "services", "settings", "steps", "webhooks",
 }  # fmt: skip
 """Every domain uses these names, so that things are found without a search."""
 OWN_ROOMS = {

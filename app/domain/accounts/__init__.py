@@ -13,6 +13,7 @@ from app.domain.accounts.permissions import PERMISSIONS
 from app.domain.accounts.services.erase import JOBS as ERASURE_JOBS
 from app.domain.accounts.services.holders import touch_holders
 from app.domain.accounts.settings import AccountSettings
+from app.domain.accounts.steps import STEPS
 from app.domain.accounts.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
@@ -36,6 +37,7 @@ accounts = Domain(
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(INVALID_CREDENTIALS,),
     demo="app.domain.accounts.demo:seed",
+    steps=STEPS,
     tag_group="Account",
     tags=(
         ("Users", "The current user, and all users for administrators."),

@@ -19,6 +19,7 @@ from app.domain.auth.jobs import JOBS
 from app.domain.auth.listeners import LISTENERS
 from app.domain.auth.permissions import PERMISSIONS
 from app.domain.auth.settings import AuthSettings
+from app.domain.auth.steps import STEPS
 from app.domain.auth.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
@@ -49,6 +50,7 @@ auth = Domain(
     jobs=JOBS,
     webhook_kinds=WEBHOOK_KINDS,
     error_codes=(AccountInactive.code, MfaRequired.code),
+    steps=STEPS,
     tag_group="Account",
     tags=(
         ("Auth", "Registration, sign-in and tokens."),

@@ -12,6 +12,7 @@ from app.domain.identities.exports import EXPORTS
 from app.domain.identities.jobs import JOBS
 from app.domain.identities.listeners import LISTENERS
 from app.domain.identities.settings import IdentitySettings
+from app.domain.identities.steps import STEPS
 from app.lib.domain import Domain
 
 identities = Domain(
@@ -26,6 +27,7 @@ identities = Domain(
     audit_kinds=AUDIT_KINDS,
     exports=EXPORTS,
     error_codes=(EMAIL_UNVERIFIED, LINK_REQUIRED),
+    steps=STEPS,
     tag_group="Account",
     tags=(("Identities", "Sign-in with identity providers: OpenID Connect and GitHub."),),
 )

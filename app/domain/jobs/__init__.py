@@ -6,6 +6,7 @@ from app.domain.jobs.controllers import JobController, list_events
 from app.domain.jobs.jobs import JOBS
 from app.domain.jobs.permissions import PERMISSIONS
 from app.domain.jobs.settings import JobSettings
+from app.domain.jobs.steps import STEPS
 from app.lib.domain import Domain
 
 jobs = Domain(
@@ -16,6 +17,7 @@ jobs = Domain(
     audit_kinds=AUDIT_KINDS,
     permissions=PERMISSIONS,
     jobs=JOBS,
+    steps=STEPS,
     tag_group="Operations",
     tags=(
         ("Jobs", "Work in the background, for operators."),

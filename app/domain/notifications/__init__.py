@@ -8,6 +8,7 @@ from app.domain.notifications.controllers.preferences import NotificationControl
 from app.domain.notifications.controllers.unsubscribe import show_unsubscribe_page, unsubscribe
 from app.domain.notifications.exports import EXPORTS
 from app.domain.notifications.listeners import LISTENERS
+from app.domain.notifications.steps import STEPS
 from app.lib.domain import Domain, Link
 from app.lib.http.developers import is_for_developer
 
@@ -20,6 +21,7 @@ notifications = Domain(
     mail_templates=(Path(__file__).parent / "templates",),
     links=(Link("mailbox", "Mails of this development server", may_open=is_for_developer),),
     development_handlers=lambda: (mailbox_router,),
+    steps=STEPS,
     tag_group="Account",
     tags=(("Notifications", "Which mails a user receives."),),
 )

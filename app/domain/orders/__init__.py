@@ -12,6 +12,7 @@ from app.domain.orders.jobs import JOBS
 from app.domain.orders.listeners import LISTENERS
 from app.domain.orders.permissions import PERMISSIONS
 from app.domain.orders.settings import OrderSettings
+from app.domain.orders.steps import STEPS
 from app.domain.orders.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain
 
@@ -30,6 +31,7 @@ orders = Domain(
     channel_kinds=CHANNEL_KINDS,
     error_codes=(PaymentDeclined.code, TooManyOpenOrders.code),
     demo="app.domain.orders.demo:seed",
+    steps=STEPS,
     tag_group="Shop",
     tags=(("Orders", "What was ordered, whether it is paid, and where it is."),),
 )

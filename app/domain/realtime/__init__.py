@@ -15,6 +15,7 @@ from app.domain.realtime.jobs import JOBS
 from app.domain.realtime.listeners import LISTENERS
 from app.domain.realtime.permissions import PERMISSIONS
 from app.domain.realtime.settings import RealtimeSettings
+from app.domain.realtime.steps import STEPS
 from app.domain.realtime.webhooks import WEBHOOK_KINDS
 from app.lib.domain import Domain, Link
 
@@ -38,6 +39,7 @@ realtime = Domain(
         Link("demo", "Demo chat", {"file_name": "chat"}),
     ),
     notes=(f"Realtime channels have [a document of their own]({ASYNCAPI_PATH}).",),
+    steps=STEPS,
     tag_group="Realtime",
     tags=(
         ("Rooms", "Public rooms, and private ones by invitation, where members talk."),

@@ -10,6 +10,7 @@ from app.domain.webhooks.jobs import JOBS
 from app.domain.webhooks.listeners import LISTENERS
 from app.domain.webhooks.repositories import GAUGES
 from app.domain.webhooks.settings import WebhookSettings
+from app.domain.webhooks.steps import STEPS
 from app.lib.domain import Domain
 
 webhooks = Domain(
@@ -23,6 +24,7 @@ webhooks = Domain(
     listeners=LISTENERS,
     jobs=JOBS,
     gauges=GAUGES,
+    steps=STEPS,
     tag_group="Realtime",
     tags=(("Webhooks", "Events for your own servers, signed as Standard Webhooks says."),),
 )
